@@ -1,0 +1,96 @@
+"""One exchange's entries in the ledger: one for a whole answer, two for a stream.
+
+The law: an entry is on disk before the bytes that it speaks for leave. Where the ledger cannot write, its
+``on_failure`` decides: the answer does not leave (Unrecorded), or it does and is counted.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from time import perf_counter_ns
+from typing import Literal
+
+from proxy.counts import Counts
+from proxy.ledger import Ledger, LedgerError
+from proxy.record.exchange import Item, Record
+from proxy.record.outcome import Outcome, State
+
+log = logging.getLogger("countermark")
+
+
+class Unrecorded(Exception):
+    """The record of this answer could not be kept, and answers without records do not leave."""
+
+
+class Account:
+    """The record of one exchange, from what is known at its start to its outcome."""
+
+    __slots__ = ("_begun", "_counts", "_ledger", "_on_failure", "_opening", "bytes_in", "bytes_out", "first_byte", "record", "settled")
+
+    def __init__(self, record: Record, ledger: Ledger | None, on_failure: Literal["block", "pass"], counts: Counts) -> None:
+        self.record = record
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.first_byte = 0
+        self.settled = False
+        self._ledger = ledger
+        self._on_failure = on_failure
+        self._counts = counts
+        self._begun = perf_counter_ns()
+        self._opening: asyncio.Future[None] | None = None
+
+    def open(self) -> None:
+        """A stream is expected: write its first entry while the upstream thinks."""
+        if self._ledger is not None and self._opening is None:
+            self._opening = self._ledger.append(replace(self.record, state=State.OPENED, streaming=True))
+            # Awaited before the first byte leaves; an exchange that ends before that must not leave it unheard.
+            self._opening.add_done_callback(_heard)
+
+    async def opened(self) -> None:
+        """The first entry is on disk. Raises Unrecorded where it cannot be and answers without records do not leave."""
+        self.open()
+        if self._opening is not None:
+            await self._kept(self._opening)
+
+    async def settle(self, outcome: Outcome, reason: str, *, status: int, items: tuple[Item, ...] = ()) -> None:
+        """Write how the exchange ended, once; it is on disk when this returns. Raises Unrecorded as ``opened`` does."""
+        if self.settled:
+            return
+        self.settled = True
+        self._counts.outcomes[outcome] += 1
+        if self._ledger is None:
+            return
+        stream = self._opening is not None
+        record = replace(
+            self.record,
+            state=State.CLOSED if stream else State.WHOLE,
+            streaming=stream,
+            status=status,
+            outcome=outcome,
+            reason=reason,
+            items=items,
+            first_byte_us=self.first_byte,
+            duration_us=self.elapsed,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+        )
+        await self._kept(self._ledger.append(record))
+
+    @property
+    def elapsed(self) -> int:
+        """Microseconds since the exchange began."""
+        return (perf_counter_ns() - self._begun) // 1000
+
+    async def _kept(self, entry: "asyncio.Future[None]") -> None:
+        try:
+            await entry
+        except LedgerError as error:
+            self._counts.unrecorded += 1
+            log.error("a record could not be kept: %s", error)
+            if self._on_failure == "block":
+                raise Unrecorded("the record of this answer could not be kept") from None
+
+
+def _heard(entry: "asyncio.Future[None]") -> None:
+    if not entry.cancelled():
+        entry.exception()

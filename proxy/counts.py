@@ -1,0 +1,25 @@
+"""What this process has counted since it began: a plain table of numbers, read by whoever shows them."""
+
+from collections import Counter
+
+from proxy.record.outcome import Outcome
+
+MOST_PATHS = 1000
+
+
+class Counts:
+    """Exchanges by outcome, unclaimed ones, records that could not be kept; and which unclaimed paths were told of."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.unclaimed = 0
+        self.refused = 0
+        self.unrecorded = 0
+        self._told: set[str] = set()
+
+    def is_new(self, path: str) -> bool:
+        """Whether this unclaimed path was not seen before; after ``MOST_PATHS`` of them, none is new."""
+        if path in self._told or len(self._told) >= MOST_PATHS:
+            return False
+        self._told.add(path)
+        return True

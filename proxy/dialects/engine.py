@@ -1,0 +1,108 @@
+"""The engine that runs a table over one JSON document: which units of text it holds, which media, and whether it is known.
+
+A document is *recognised* where the container that a rule looks into is there and holds elements of the expected
+shape, even when there is no text in it (a tool call, a usage record). What is not recognised may hold generated
+content in a place that the table does not know.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.dialects.dialect import Dialect, MediaRule, TextRule
+from proxy.dialects.paths import MISSING, Each, Found
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(slots=True)
+class Unit:
+    """What one document holds of one unit: its parts in order, as places and texts, and whether it ends here."""
+
+    key: Hashable
+    rule: TextRule
+    element: Place
+    parts: list[tuple[Place, str]] = field(default_factory=list)
+    closes: bool = False
+
+    @property
+    def text(self) -> str:
+        """The unit's text in this document."""
+        return "".join(text for _, text in self.parts)
+
+
+@dataclass(slots=True)
+class Content:
+    """What a table finds in one document."""
+
+    units: list[Unit]
+    media: list[tuple[Place, str, MediaRule]]
+    recognised: bool
+    error: bool
+
+
+def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Content:
+    """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document."""
+    units: dict[Hashable, Unit] = {}
+    recognised = False
+    for rule in rules:
+        first = rule.text.steps[0] if rule.span is None else rule.span.steps[0]
+        elements = list(rule.each.find(document))
+        if not elements and rule.each.steps:
+            recognised = recognised or _container(rule.each.steps, document) == []
+        for place, element in elements:
+            if not isinstance(element, dict):
+                continue
+            recognised = recognised or first in element
+            key = rule.key.value(element) if rule.key else place
+            if key is MISSING or not isinstance(key, Hashable):
+                key = place
+            unit = units.get(key)
+            if unit is None:
+                unit = units[key] = Unit(key, rule, place)
+            _read(rule, place, element, unit)
+    media, known = _media(dialect.media, document)
+    error = any(condition.holds(document) for condition in dialect.errors)
+    return Content(list(units.values()), media, recognised or known, error)
+
+
+def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
+    if rule.span is None:
+        value = rule.text.value(element)
+        if type(value) is str and value:
+            unit.parts.append(((*place, *rule.text.steps), value))  # type: ignore[arg-type]  # names only: the table's parser checks it
+    else:
+        for part, inner in rule.span.find(element, place):
+            value = rule.text.value(inner)
+            if type(value) is str and value:
+                unit.parts.append(((*part, *rule.text.steps), value))  # type: ignore[arg-type]
+    if rule.close is not None:
+        closing = rule.close.value(element)
+        unit.closes = unit.closes or (closing is not MISSING and closing is not None and closing is not False)
+
+
+def _container(steps: Sequence[Any], document: Any) -> Any:
+    """What stands where the path's first ``[*]`` looks."""
+    for step in steps:
+        if isinstance(step, Each):
+            return document
+        document = document.get(step) if isinstance(document, dict) else None
+    return document
+
+
+def _media(rules: Sequence[MediaRule], document: Any) -> tuple[list[tuple[Place, str, MediaRule]], bool]:
+    """The media, and whether every element of the containers that the rules look into held one of them."""
+    found: list[tuple[Place, str, MediaRule]] = []
+    holders: set[Place] = set()
+    for rule in rules:
+        place: Found
+        for place in rule.path.find(document):
+            path, value = place
+            if isinstance(value, str) and value:
+                found.append((path, value, rule))
+                holders.add(path[:-1])
+    for rule in rules:
+        container = _container(rule.path.steps, document)
+        if isinstance(container, list):
+            return found, len(holders) >= len(container)
+    return found, bool(found)

@@ -1,0 +1,209 @@
+"""The label inside an XMP packet (ISO 16684-1), as practice guide TC260-PG-20259A places it in pictures.
+
+Law: one label, in one ``TC260:AIGC`` element that holds the bare object, beside one ``Iptc4xmpExt:DigitalSourceType``;
+everything else in a packet that was there is kept to the byte. Labels in either form, element or attribute, are read.
+A packet with a document type is refused: nothing honest needs entities here.
+"""
+
+import re
+from dataclasses import dataclass, field
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from proxy.label.aigc import KEYWORD, Aigc, parse
+from proxy.label.errors import LabelError
+
+MAX_PACKET = 1 << 20
+MAX_ELEMENTS = 20_000
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
+IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+# Compared as strings by readers: http, not https.
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+# What an upstream said about its own generation is more exact than what we can say; anything else does not hold for
+# generated content (a camera's "digitalCapture" echoed by a picture made from a photograph).
+_GENERATED = frozenset(
+    SOURCE_TYPES + name
+    for name in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
+)
+
+_START_TAG = re.compile(rb"""<[^\s/>]+(?P<attributes>(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
+# Namespace declarations match without a name.
+_ATTRIBUTE = re.compile(rb"""\s+(?:xmlns(?::[^\s=]+)?|(?P<name>[^\s=]+))\s*=\s*(?:"[^"]*"|'[^']*')""")
+
+Span = tuple[int, int]
+
+# Names as expat gives them: namespace, space, local name.
+_RDF_ROOT = f"{RDF} RDF"
+_DESCRIPTION = f"{RDF} Description"
+_ABOUT = f"{RDF} about"
+_SOURCE_TYPE = f"{IPTC_EXT} DigitalSourceType"
+
+
+@dataclass(slots=True)
+class _Element:
+    name: str
+    start: int
+    tag_end: int
+    others: int = 0  # attributes and children that are not ours
+    text: list[str] = field(default_factory=list)
+    ours: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Found:
+    labels: list[str] = field(default_factory=list)
+    source_types: list[str] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)  # what a new label replaces
+    about: str | None = None
+    elements: int = 0
+    root_end: int | None = None  # where the end tag of rdf:RDF begins
+
+    def into(self, name: str) -> list[str] | None:
+        """Where the value of a property of ours goes; None for somebody else's.
+
+        Appendix E a) asks only that the name contains AIGC, so that the namespace of a label is not looked at.
+        """
+        if name.rpartition(" ")[2].upper() == KEYWORD:
+            return self.labels
+        return self.source_types if name == _SOURCE_TYPE else None
+
+
+def packet(aigc: Aigc, existing: bytes | None = None, source_type: str = "trainedAlgorithmicMedia") -> bytes:
+    """A packet in UTF-8 that holds ``aigc`` once: a new one, or ``existing`` with any older label replaced.
+
+    ``source_type`` is a term of the IPTC NewsCodes digital source types; where ``existing`` already names one that
+    means generated content, that one stays. LabelError where ``existing`` cannot be read (see ``every``).
+    """
+    if existing is None:
+        body = _description(aigc, SOURCE_TYPES + source_type, "")
+        return (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+            f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">{body}</rdf:RDF></x:xmpmeta>'
+            '<?xpacket end="w"?>'
+        ).encode()
+    found = _scan(existing)
+    if found.root_end is None:
+        raise LabelError("an XMP packet has no rdf:RDF element to put a label in")
+    kept = [uri for uri in found.source_types if uri in _GENERATED]
+    body = _description(aigc, kept[0] if kept else SOURCE_TYPES + source_type, found.about or "")
+    pieces, position = [], 0
+    for start, end in [*sorted(found.spans), (found.root_end, found.root_end)]:
+        if start >= position:
+            pieces.append(existing[position:start])
+            position = end
+    return b"".join([*pieces, body.encode(), existing[position:]])
+
+
+def every(packet: bytes) -> tuple[Aigc, ...]:
+    """Every label in a packet, in order; a property named AIGC that holds no label is passed over.
+
+    LabelError where the packet is not well-formed XML in UTF-8, has a document type, or is over 1 MiB or 20,000
+    elements.
+    """
+    labels = []
+    for text in _scan(packet).labels:
+        try:
+            labels.append(parse(text))
+        except LabelError:
+            continue
+    return tuple(labels)
+
+
+def read(packet: bytes) -> Aigc | None:
+    """The label in a packet, or None. LabelError as for ``every``, and where two labels disagree."""
+    labels = dict.fromkeys(every(packet))
+    if len(labels) > 1:
+        raise LabelError("an XMP packet holds labels that disagree")
+    return next(iter(labels), None)
+
+
+def _description(aigc: Aigc, source_type: str, about: str) -> str:
+    return (
+        f'<rdf:Description rdf:about={quoteattr(about)} xmlns:rdf="{RDF}" xmlns:TC260="{TC260}"'
+        f' xmlns:Iptc4xmpExt="{IPTC_EXT}"><TC260:AIGC>{escape(aigc.compact(), {chr(34): "&quot;"})}</TC260:AIGC>'
+        f"<Iptc4xmpExt:DigitalSourceType>{escape(source_type)}</Iptc4xmpExt:DigitalSourceType></rdf:Description>"
+    )
+
+
+def _scan(packet: bytes) -> _Found:
+    """Find our properties and where they stand in the bytes."""
+    if len(packet) > MAX_PACKET:
+        raise LabelError(f"an XMP packet of {len(packet)} bytes is over the limit of {MAX_PACKET}")
+    found = _Found()
+    stack: list[_Element] = []
+    inside: list[_Element] = []  # the element of ours that is open, if any: what stands in it is its value
+    # The packet wrapper says UTF-8 and nothing else, whatever a stray XML declaration claims.
+    parser = expat.ParserCreate("utf-8", " ")
+    parser.ordered_attributes = True
+
+    def doctype(*_: object) -> None:
+        raise LabelError("an XMP packet has a document type, which is refused")
+
+    def start(name: str, attributes: list[str]) -> None:
+        found.elements += 1
+        if found.elements > MAX_ELEMENTS:
+            raise LabelError(f"an XMP packet has more than {MAX_ELEMENTS} elements")
+        begin = parser.CurrentByteIndex
+        tag = _START_TAG.match(packet, begin)
+        if tag is None:
+            raise LabelError("an XMP packet has a start tag that cannot be read")
+        element = _Element(name, begin, tag.end())
+        stack.append(element)
+        if inside:
+            return
+        if found.into(name) is not None:
+            inside.append(element)
+            return
+        spans = (match.span() for match in _ATTRIBUTE.finditer(packet, *tag.span("attributes")) if match["name"])
+        for key, value, span in zip(attributes[::2], attributes[1::2], spans, strict=True):
+            values = found.into(key)
+            if values is not None:
+                values.append(value)
+                element.ours.append(span)
+            elif key == _ABOUT and name == _DESCRIPTION:
+                found.about = value if found.about is None else found.about
+            else:
+                element.others += 1
+
+    def end(name: str) -> None:
+        element = stack.pop()
+        if inside and inside[0] is not element:
+            return
+        closing = parser.CurrentByteIndex
+        empty = packet.endswith(b"/>", element.start, element.tag_end)
+        span = (element.start, element.tag_end if empty else packet.index(b">", closing) + 1)
+        text = "".join(element.text).strip()
+        if inside:
+            inside.clear()
+            values = found.into(name)
+            if values is not None:
+                values.append(text)
+            (stack[-1].ours if stack else found.spans).append(span)
+            return
+        if name == _RDF_ROOT and found.root_end is None and not empty:
+            found.root_end = closing
+        # A description that held nothing but ours goes as a whole, so that writing twice equals writing once.
+        inner = bool(stack) and stack[-1].name == _RDF_ROOT
+        if inner and name == _DESCRIPTION and element.ours and not element.others and not text:
+            found.spans.append(span)
+            return
+        found.spans.extend(element.ours)
+        if stack:
+            stack[-1].others += 1
+
+    def data(text: str) -> None:
+        if stack:
+            (inside or stack)[-1].text.append(text)
+
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = data
+    try:
+        parser.Parse(packet, True)
+    except expat.ExpatError as error:
+        raise LabelError(f"an XMP packet is not well-formed XML: {error}") from None
+    return found

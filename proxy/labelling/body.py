@@ -1,0 +1,154 @@
+"""A whole JSON answer, labelled: the transform of answers that are not streamed.
+
+The law: every unit gets one notice where it has text that people read, every picture becomes Work, the metadata stands
+once at the top, offsets into a text move with it; no other byte changes. An answer that holds nothing the dialect
+knows is a failure, not a success.
+"""
+
+import json
+from collections.abc import Sequence
+
+from proxy.dialects.dialect import Dialect
+from proxy.dialects.engine import Unit, content
+from proxy.framing.errors import FramingError
+from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
+from proxy.label.aigc import Aigc, parse as parse_aigc
+from proxy.label.errors import LabelError
+from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.outcome import Done
+from proxy.labelling.picture import Picture, kept
+from proxy.labelling.request import Asked
+from proxy.labelling.transform import Draw, Piece
+from proxy.labelling.verdict import verdict
+from proxy.record.exchange import Item
+
+Place = tuple[int, int, bytes | Draw]
+
+
+class BodyLabeller:
+    """Takes a JSON body in and, at its end, gives the labelled one out; ``limit`` bounds it, in bytes."""
+
+    def __init__(self, dialect: Dialect, asked: Asked, done: Done, limit: int) -> None:
+        self._dialect = dialect
+        self._asked = asked
+        self._done = done
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        self._size += len(data)
+        self._parts.append(data)
+        if self._size > self._limit:
+            raise LabellingError(f"the answer is longer than {self._limit} bytes")
+        return ()
+
+    def end(self) -> Sequence[Piece]:
+        body = self.retained
+        try:
+            document = parse(body)
+        except FramingError:
+            raise LabellingError("the answer is not JSON") from None
+        found = content(self._dialect, self._dialect.body, document)
+        if found.error and not found.units and not found.media:
+            self._done.error = True
+            return (body,)
+        if not found.recognised or not isinstance(document, dict):
+            raise NothingFound(f"the answer holds nothing that the dialect {self._dialect.name} knows")
+        places: list[Place] = []
+        for unit in found.units:
+            places += self._text(unit, body)
+        pictures = spans(body, [place for place, _, _ in found.media]) if found.media else {}
+        for index, (place, value, rule) in enumerate(found.media, len(self._done.items)):
+            if rule.encoding == "url":
+                raise LabellingError(f"{spell(place)} is a URL: what it leads to cannot be labelled here; ask for base64")
+            data = value.encode("ascii", "replace")
+            picture = Picture(data, spell(place), index, self._done.mark, self._done.envelope)
+            start, end = pictures[place]
+            places.append((start + 1, end - 1, Draw(picture)))
+        if "body" in self._done.mark.carriers:
+            places.append(self._metadata(document, body))
+        return cut(body, places)
+
+    @property
+    def retained(self) -> bytes:
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    def _text(self, unit: Unit, body: bytes) -> list[Place]:
+        """The places that give one unit its notice, and its item in the record."""
+        mark = self._done.mark
+        skipped = verdict(unit.text, self._asked, mark.operator.notices, ended=True, whole=True)
+        assert isinstance(skipped, str)  # a whole text is never unclear
+        if skipped or not mark.shown:
+            self._item(unit, skipped)
+            return []
+        places: list[Place] = []
+        first, last = unit.parts[0][0], unit.parts[-1][0]
+        if mark.prefix:
+            start = starts(body, [first])[first] + 1
+            places.append((start, start, quote(mark.prefix)))
+            places += self._shifted(unit, body, len(mark.prefix))
+        if mark.suffix:
+            end = spans(body, [last])[last][1] - 1
+            places.append((end, end, quote(mark.suffix)))
+        self._item(unit, "", mark.prefix, mark.suffix)
+        return places
+
+    def _shifted(self, unit: Unit, body: bytes, by: int) -> list[Place]:
+        """Offsets into the text, moved behind the prefix; in characters (all of a notice's are of the basic plane)."""
+        if not unit.rule.shift:
+            return []
+        document = parse(body)
+        for step in unit.element:
+            document = document[step]
+        moved = {
+            place: value + by
+            for path in unit.rule.shift
+            for place, value in path.find(document, unit.element)
+            if type(value) is int
+        }
+        found = spans(body, moved.keys()) if moved else {}
+        return [(*span, str(moved[place]).encode()) for place, span in found.items()]
+
+    def _item(self, unit: Unit, skipped: str, prefix: str = "", suffix: str = "") -> None:
+        placed = (("prefix",) if prefix else ()) + (("suffix",) if suffix else ())
+        mark, text = self._done.mark, unit.text
+        aigc = mark.of_item(len(self._done.items))
+        digest = mark.operator.digest
+        size = len(text.encode("utf-8", "surrogatepass"))
+        self._done.items.append(
+            Item(
+                produce_id=aigc.produce_id,
+                kind="text",
+                unit=spell(unit.element),
+                placed=(*placed, *self._done.envelope),
+                skipped=skipped,
+                before=digest(text) if digest else "",
+                after=digest(prefix + text + suffix) if digest else "",
+                size_before=size,
+                size_after=size + len((prefix + suffix).encode()),
+            )
+        )
+
+    def _metadata(self, document: dict[str, object], body: bytes) -> Place:
+        """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""
+        name, mark = self._dialect.metadata, self._done.mark
+        if name not in document:
+            return root_member(body, name, mark.aigc.compact().encode())
+        self._done.aigc = kept(mark, mark.aigc, (upstream_label(document[name]),), "the answer")
+        return (*spans(body, [(name,)])[(name,)], self._done.aigc.compact().encode())
+
+
+def upstream_label(value: object) -> Aigc:
+    """The label that an upstream put into its JSON. Raises LabellingError where it cannot be read."""
+    try:
+        return parse_aigc(json.dumps(value))
+    except LabelError:
+        raise LabellingError("the answer carries a label that cannot be read") from None
+
+
+def spell(place: tuple[str | int, ...]) -> str:
+    """A place as people write it: ``choices[0].message``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".") or "@"

@@ -1,0 +1,176 @@
+"""Content codings (RFC 9110 section 8.4) undone as bytes come, in pieces of bounded size.
+
+The law: the pieces join to what the encoder was given, at any cut; a corrupt or cut coding is a CodingError, never a
+shorter text; no input makes a piece longer than ``PIECE`` bytes, so that a bomb is met by the bound of whoever reads.
+"""
+
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+import brotli
+
+from proxy.labelling.errors import CodingError, LabellingError
+
+if sys.version_info >= (3, 14):  # pragma: no cover
+    from compression.zstd import ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import ZstdDecompressor, ZstdError
+
+PIECE = 256 * 1024
+SUPPORTED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd")
+
+
+class Decoder(Protocol):
+    """One coding undone; ``end`` raises CodingError where the coded data is cut off."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
+
+    def end(self) -> None: ...
+
+
+def decoders(content_encoding: bytes) -> tuple[Decoder, ...]:
+    """What undoes a Content-Encoding value, in the order in which to run it; empty for ``identity`` or none.
+
+    Raises LabellingError for a coding that is not supported.
+    """
+    names = [name.strip().lower() for name in content_encoding.split(b",")]
+    return tuple(_decoder(name) for name in reversed(names) if name not in (b"", b"identity"))
+
+
+def decode(chain: tuple[Decoder, ...], data: bytes) -> Iterator[bytes]:
+    """Pass ``data`` through the chain, piece by piece."""
+    if not chain:
+        if data:
+            yield data
+        return
+    for piece in chain[0].feed(data):
+        yield from decode(chain[1:], piece)
+
+
+def _decoder(name: bytes) -> Decoder:
+    match name:
+        case b"gzip" | b"x-gzip":
+            return _Gzip()
+        case b"deflate":
+            return _Deflate()
+        case b"br":
+            return _Brotli()
+        case b"zstd":
+            return _Zstd()
+    raise LabellingError(f"the answer's content coding {name.decode('ascii', 'replace')!r} cannot be decoded")
+
+
+class _Gzip:
+    """RFC 1952: one or more members."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._member.eof:
+                # Members may be padded with zeros (RFC 1952 does not say so; gzip has always done it).
+                data = data.lstrip(b"\0")
+                if not data:
+                    return
+                self._member, self._begun = zlib.decompressobj(wbits=31), False
+            self._begun = True
+            try:
+                piece = self._member.decompress(data, PIECE)
+            except zlib.error as error:
+                raise CodingError(f"the answer's gzip coding is corrupt: {error}") from None
+            if piece:
+                yield piece
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+
+    def end(self) -> None:
+        if self._begun and not self._member.eof:
+            raise CodingError("the answer's gzip coding is cut off")
+
+
+class _Deflate:
+    """``deflate`` is the zlib format (RFC 9110 section 8.4.1.2); some servers send it bare, and clients accept that."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj()
+        self._first = b""
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if not self._begun:
+            data = self._first + data
+            if len(data) < 2:
+                self._first = data
+                return
+            self._begun = True
+            if not (data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0):
+                self._stream = zlib.decompressobj(wbits=-15)
+        while data:
+            if self._stream.eof:
+                raise CodingError("something follows the answer's deflate coding")
+            try:
+                piece = self._stream.decompress(data, PIECE)
+            except zlib.error as error:
+                raise CodingError(f"the answer's deflate coding is corrupt: {error}") from None
+            if piece:
+                yield piece
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+
+    def end(self) -> None:
+        if (self._begun or self._first) and not self._stream.eof:
+            raise CodingError("the answer's deflate coding is cut off")
+
+
+class _Brotli:
+    """RFC 7932."""
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._begun = self._begun or bool(data)
+        while True:
+            try:
+                # The library rounds the limit up to its next block, and holds output back even where it says that it
+                # can accept more data: only an empty piece tells that nothing is left.
+                piece = self._stream.process(data, output_buffer_limit=PIECE // 2)
+            except brotli.error as error:
+                raise CodingError(f"the answer's br coding is corrupt: {error}") from None
+            if not piece:
+                return
+            data = b""
+            for at in range(0, len(piece), PIECE):
+                yield piece[at : at + PIECE]
+
+    def end(self) -> None:
+        if self._begun and not self._stream.is_finished():
+            raise CodingError("the answer's br coding is cut off")
+
+
+class _Zstd:
+    """RFC 8878: one or more frames."""
+
+    def __init__(self) -> None:
+        self._frame = ZstdDecompressor()
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data or not (self._frame.needs_input or self._frame.eof):
+            if self._frame.eof:
+                self._frame, self._begun = ZstdDecompressor(), False
+            self._begun = True
+            try:
+                piece = self._frame.decompress(data, PIECE)
+            except ZstdError as error:
+                raise CodingError(f"the answer's zstd coding is corrupt: {error}") from None
+            data = self._frame.unused_data if self._frame.eof else b""
+            if piece:
+                yield piece
+
+    def end(self) -> None:
+        if self._begun and not self._frame.eof:
+            raise CodingError("the answer's zstd coding is cut off")

@@ -1,0 +1,109 @@
+"""What one answer is to be marked with: the words for people, the AIGC object, and where each goes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from proxy.label.aigc import Aigc
+from proxy.label.identifier import item_id
+from proxy.label.seal import seal
+from proxy.labelling.notices import SEPARATOR, Notices
+from proxy.policy.decision import Decision, ImageNotice, TextNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who labels, the same for every answer: the provider's code or name, the keys, the notices ever in force.
+
+    ``digest`` is a keyed digest of a text for the record, or None where nothing is recorded.
+    """
+
+    provider: str
+    name: str
+    sealing: bytes
+    notices: Notices
+    digest: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one answer is marked. ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
+
+    operator: Operator
+    produce_id: str
+    aigc: Aigc
+    prefix: str
+    suffix: str
+    badge: ImageNotice | None
+    badge_words: str
+    carriers: frozenset[str]
+    on_failure: Literal["block", "pass"]
+    because: tuple[str, ...]
+    trusted: bool = False
+
+    def of_item(self, index: int) -> Aigc:
+        """The label of the answer's ``index``-th item, with an id of its own."""
+        if index == 0:
+            return self.aigc
+        return first_write(self.operator, item_id(self.produce_id, index))
+
+    @property
+    def shown(self) -> bool:
+        """Whether text gets words that people see."""
+        return bool(self.prefix or self.suffix)
+
+
+def first_write(operator: Operator, produce_id: str) -> Aigc:
+    """The sealed label of something that this operator produced."""
+    return Aigc.first_write(operator.provider, produce_id, seal(operator.sealing, operator.provider, produce_id, "1"))
+
+
+def propagated(operator: Operator, upstream: Aigc, produce_id: str) -> Aigc:
+    """An upstream's label with us as its propagator: only the propagator's fields change (GB 45438 Appendix E)."""
+    return Aigc(
+        upstream.label,
+        upstream.content_producer,
+        upstream.produce_id,
+        upstream.reserved_code1,
+        operator.provider,
+        produce_id,
+        seal(operator.sealing, operator.provider, produce_id, upstream.label),
+    )
+
+
+def mark(operator: Operator, produce_id: str, decisions: Mapping[str, Decision], language: str, *, trusted: bool = False) -> Mark:
+    """Make the mark of one answer from the decisions for each kind of content that it may hold.
+
+    ``language`` is the request's Accept-Language value, or empty.
+    """
+    prefix = suffix = badge_words = ""
+    badge: ImageNotice | None = None
+    carriers: frozenset[str] = frozenset()
+    because: tuple[str, ...] = ()
+    blocks = False
+    for decision in decisions.values():
+        carriers |= decision.metadata
+        because += decision.because
+        blocks = blocks or (decision.acts and decision.on_failure == "block")
+        match decision.notice:
+            case TextNotice(words, position):
+                chosen = words.pick(language)
+                prefix = chosen + SEPARATOR if position != "end" else ""
+                suffix = SEPARATOR + chosen if position != "start" else ""
+            case ImageNotice(words) as notice:
+                badge, badge_words = notice, words.pick(language)
+            case None:
+                pass
+    return Mark(
+        operator,
+        produce_id,
+        first_write(operator, produce_id),
+        prefix,
+        suffix,
+        badge,
+        badge_words,
+        carriers,
+        "block" if blocks else "pass",
+        because,
+        trusted,
+    )

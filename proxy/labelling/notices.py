@@ -1,0 +1,53 @@
+"""The words that people see, found again in a text: at its start, at its end, or perhaps on the way there.
+
+A notice is bracketed and set off by a blank line, so that taking it away restores the model's own bytes. What was ever
+configured counts, not only what is in force today: a conversation may be older than the policy.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+SEPARATOR = "\n\n"
+
+Opening = Literal["yes", "no", "maybe"]
+
+
+class Notices:
+    """All notices that were ever in force."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = tuple(sorted(words, key=len, reverse=True))
+        self._initials = frozenset(word[0] for word in self._words)
+        either = "|".join(map(re.escape, self._words)) or r"(?!)"
+        # A client may have trimmed the blank line, so it is optional; more than it is the model's own.
+        self._leading = re.compile(rf"\s*((?:{either})\n{{0,2}})").match
+        self._trailing = re.compile(rf"(\n{{0,2}}(?:{either}))\s*\Z").search
+
+    def opening(self, text: str) -> Opening:
+        """Whether a text begins with a notice; "maybe" where it is so short that it could still become one."""
+        begun = text.lstrip()
+        if begun[:1] not in self._initials:
+            return "no"
+        if begun.startswith(self._words):
+            return "yes"
+        return "maybe" if any(word.startswith(begun) for word in self._words) else "no"
+
+    def leading(self, text: str) -> tuple[int, int] | None:
+        """Where the notice at the start of a text stands, with its blank line."""
+        if text.lstrip()[:1] not in self._initials:
+            return None
+        match = self._leading(text)
+        return None if match is None else match.span(1)
+
+    def trailing(self, text: str) -> tuple[int, int] | None:
+        """Where the notice at the end of a text stands, with its blank line."""
+        match = self._trailing(text[-2 * self._longest :])
+        if match is None:
+            return None
+        offset = max(len(text) - 2 * self._longest, 0)
+        return match.start(1) + offset, match.end(1) + offset
+
+    @property
+    def _longest(self) -> int:
+        return len(self._words[0]) + 16 if self._words else 0

@@ -1,0 +1,37 @@
+"""What was done to one answer, and why: gathered while it is labelled, read when its record is made."""
+
+from dataclasses import dataclass, field
+
+from proxy.label.aigc import Aigc
+from proxy.labelling.mark import Mark
+from proxy.labelling.verdict import ALREADY
+from proxy.record.exchange import Item
+from proxy.record.outcome import Outcome
+
+
+@dataclass(slots=True)
+class Done:
+    """The items of one answer so far. ``aigc`` is the label of the answer as a whole, ``envelope`` what carries it,
+    ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
+
+    mark: Mark
+    aigc: Aigc
+    envelope: tuple[str, ...] = ()
+    items: list[Item] = field(default_factory=list)
+    failure: str = ""
+    error: bool = False
+
+    def outcome(self) -> tuple[Outcome, str]:
+        """One word for the answer, and the reason in words. Nothing that should carry a label and does not is a success."""
+        if self.failure:
+            return Outcome.UNLABELLED, self.failure
+        if self.error:
+            return Outcome.ERROR_RESPONSE, "the upstream sent an error"
+        visible = {"prefix", "suffix", "badge"}
+        if any(visible.intersection(item.placed) for item in self.items):
+            return Outcome.LABELLED, ""
+        if any(item.skipped == ALREADY for item in self.items):
+            return Outcome.ALREADY_LABELLED, ALREADY
+        reason = next((item.skipped for item in self.items if item.skipped), "no rule asks for a notice")
+        return Outcome.METADATA_ONLY, reason
+

@@ -1,0 +1,113 @@
+"""The request side: what a client asks for, and our own notices cut out of the assistant's earlier turns.
+
+A request that holds none of them goes upstream byte for byte; where one is removed it is cut out, nothing is written
+anew. So prompt caches stay warm, and signatures over the conversation stay valid. Nothing is touched in the turns of
+users, systems and tools, even where they quote a notice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.dialects.dialect import Dialect
+from proxy.dialects.paths import MISSING
+from proxy.framing.errors import FramingError
+from proxy.framing.json_text import Path, cut, parse, spans, within
+from proxy.labelling.machine import Machine
+from proxy.labelling.notices import Notices
+
+MODEL_LENGTH = 256
+
+Slice = tuple[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of a request. ``units`` is how many answers it asks for, None where that is unknown; ``continued``
+    says that the answer goes on from a text of the client's that carries the notice already."""
+
+    model: str = ""
+    streaming: bool = False
+    units: int | None = None
+    machine: Machine | None = None
+    continued: bool = False
+
+
+@dataclass(slots=True)
+class Read:
+    """A request read: what it asks for, and the body that goes upstream."""
+
+    asked: Asked
+    body: bytes
+    stripped: int = 0
+
+
+def read(dialect: Dialect, server: str, notices: Notices, body: bytes) -> Read:
+    """Read a JSON request of this dialect for this kind of server; a body that is not JSON is left to the upstream."""
+    if not body:
+        return Read(Asked(), body)
+    try:
+        document = parse(body)
+    except FramingError:
+        return Read(Asked(), body)
+    rules = dialect.request
+    cuts: dict[Path, list[Slice]] = {}
+    for path in rules.strip:
+        for place, text in path.find(document):
+            found = _notices_in(text, notices) if isinstance(text, str) else []
+            if found:
+                cuts[place] = found
+    model = rules.model.value(document) if rules.model else ""
+    units = rules.units.value(document) if rules.units else None
+    asked = Asked(
+        model=model[:MODEL_LENGTH] if isinstance(model, str) else "",
+        streaming=rules.stream is not None and rules.stream.value(document) is True,
+        units=units if type(units) is int and units > 0 else 1,
+        machine=_machine(dialect, server, document),
+        continued=_continued(dialect, server, document, notices),
+    )
+    return Read(asked, _without(body, cuts) if cuts else body, len(cuts))
+
+
+def _notices_in(text: str, notices: Notices) -> list[Slice]:
+    """The notices at the text's start and end, as slices; one at the end counts from there."""
+    leading = notices.leading(text)
+    trailing = notices.trailing(text)
+    if leading and trailing and trailing[0] < leading[1]:
+        # The text is a notice and nothing else: the wider reading holds the blank line that came with it.
+        leading, trailing = (leading, None) if leading[1] - leading[0] >= trailing[1] - trailing[0] else (None, trailing)
+    found: list[Slice] = [leading] if leading else []
+    if trailing:
+        found.append((trailing[0] - len(text), trailing[1] - len(text) or None))
+    return found
+
+
+def _without(body: bytes, cuts: dict[Path, list[Slice]]) -> bytes:
+    places: list[tuple[int, int, bytes]] = []
+    for place, span in spans(body, cuts.keys()).items():
+        places += [(*within(body, span, *one), b"") for one in cuts[place]]
+    return b"".join(cut(body, places))
+
+
+def _machine(dialect: Dialect, server: str, document: Any) -> Machine | None:
+    json = False
+    choices: list[str] = []
+    for claim in dialect.request.machine:
+        if (claim.servers and server not in claim.servers) or not claim.condition.holds(document):
+            continue
+        if claim.shows == "json":
+            json = True
+            continue
+        listed = claim.condition.path.value(document)
+        if isinstance(listed, Sequence):
+            choices += [choice for choice in listed if isinstance(choice, str) and choice]
+    return Machine(json, tuple(choices)) if json or choices else None
+
+
+def _continued(dialect: Dialect, server: str, document: Any, notices: Notices) -> bool:
+    for continuation in dialect.request.continuation:
+        if server in continuation.servers and continuation.condition.holds(document):
+            last = document.get("messages", MISSING)
+            text = last[-1].get("content") if isinstance(last, list) and last and isinstance(last[-1], dict) else None
+            return isinstance(text, str) and notices.opening(text) == "yes"
+    return False

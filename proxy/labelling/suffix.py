@@ -1,0 +1,49 @@
+"""The record that carries a suffix: a copy of the unit's last record with text, never one of another kind.
+
+SDKs refuse events that they do not know, and some lose what comes after the closing record; a copy of what the upstream
+itself sent goes through them all.
+"""
+
+import json
+from typing import Any
+
+from proxy.dialects.engine import Unit
+from proxy.framing.json_text import parse
+from proxy.framing.sse import Block
+
+
+def closing_record(block: Block, unit: Unit, suffix: str, metadata: str) -> Block:
+    """The copy: this unit only, with ``suffix`` as its text, without what must not be said twice (``blank``).
+
+    ``metadata`` is the name of the member that holds the implicit label; the copy goes without it.
+    """
+    document = parse(block.data or b"")
+    element = _only(document, unit.element)
+    for path in unit.rule.blank:
+        names = [step for step in path.steps if isinstance(step, str)]
+        for holder in (document, element):
+            _remove(holder, names)
+    document.pop(metadata, None)
+    place = unit.parts[-1][0][len(unit.element) :]
+    holder = element
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = suffix
+    return block.with_data(json.dumps(document, separators=(",", ":")).encode())
+
+
+def _only(document: Any, place: tuple[str | int, ...]) -> Any:
+    """The element at ``place``; of the arrays on the way nothing else is left."""
+    for step in place:
+        if isinstance(step, int):
+            document[:] = [document[step]]
+            step = 0
+        document = document[step]
+    return document
+
+
+def _remove(holder: Any, names: list[str]) -> None:
+    for name in names[:-1]:
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    if isinstance(holder, dict):
+        holder.pop(names[-1], None)

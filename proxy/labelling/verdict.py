@@ -1,0 +1,47 @@
+"""Whether a unit of text gets a notice, by what its text so far is.
+
+    nothing                                                    nobody sees it: no notice
+    white space, under a claim of machine mode                 wait; such records pass
+    perhaps the beginning of a notice                          wait; hold the records until it is clear
+    what the claim of machine mode says                        left alone
+    a notice, or a continuation of a text that has one         labelled already
+    anything else                                              gets one
+"""
+
+from enum import Enum
+
+from proxy.labelling.machine import WHY as MACHINE
+from proxy.labelling.notices import Notices
+from proxy.labelling.request import Asked
+
+ALREADY = "the answer carries the notice already"
+CONTINUED = "the answer continues a text of the client's that carries the notice"
+SILENT = "the answer has no text that people see"
+
+
+class Wait(Enum):
+    """Not clear yet: what to do with the records meanwhile."""
+
+    PASS = 1
+    HOLD = 2
+
+
+def verdict(text: str, asked: Asked, notices: Notices, *, ended: bool, whole: bool = False) -> Wait | str:
+    """Why the unit gets no notice (empty: it gets one), or that it is not clear yet.
+
+    ``ended`` says that no more text comes, ``whole`` that all of it is here, so that a claim can be checked in full.
+    """
+    if not text:
+        return SILENT if ended else Wait.PASS
+    machine = asked.machine
+    if machine is not None:
+        if not text.strip() and not ended:
+            return Wait.PASS
+        if machine.is_borne_out(text) if whole else machine.begins(text):
+            return MACHINE
+    match notices.opening(text):
+        case "yes":
+            return ALREADY
+        case "maybe" if not ended:
+            return Wait.HOLD
+    return CONTINUED if asked.continued else ""

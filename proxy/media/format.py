@@ -1,0 +1,33 @@
+"""What a media format offers: a module with these names. mypy checks the modules in ``formats.py`` against it."""
+
+from typing import Protocol
+
+from proxy.label.aigc import Aigc
+
+
+class Format(Protocol):
+    """A file format that can carry an implicit label (GB 45438-2025 clause 6.1). Every function is pure.
+
+    ``read``, ``write`` and ``has_manifest`` check the whole container first and raise MediaError where it is broken.
+    """
+
+    TYPES: tuple[str, ...]
+    """The media types (RFC 6838) that the format is sent as, the usual one first."""
+
+    def sniff(self, data: bytes) -> bool:
+        """Whether the first bytes are the format's signature."""
+
+    def size(self, data: bytes) -> tuple[int, int]:
+        """Width and height in stored pixels, from the header alone. MediaError where there is none."""
+
+    def read(self, data: bytes) -> tuple[Aigc, ...]:
+        """Every label found in any place and spelling, in the order of the file; what is no label is passed over."""
+
+    def write(self, data: bytes, aigc: Aigc) -> bytes:
+        """The same file with ``aigc`` as its only label, in the place that TC260-PG-20259A names; nothing re-encoded.
+
+        Other metadata is kept, except a C2PA manifest: its hash would no longer hold (see ``has_manifest``).
+        """
+
+    def has_manifest(self, data: bytes) -> bool:
+        """Whether the file holds a C2PA manifest, which ``write`` and ``pixels.stamp`` drop."""

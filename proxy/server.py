@@ -1,0 +1,169 @@
+"""uvicorn, told what a proxy needs that it does not do by itself.
+
+Bounds on the header section (431) and on the time in which it must arrive (408); trailers kept out of the header
+section, where they would pass for fields that a front end has checked (RFC 9110 section 6.5.1); no log of an aborted
+response as if the program had a fault; nothing of its own in the responses.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proxy.app import App
+from proxy.relay import Aborted
+
+HEADER_SECONDS = 60.0
+BACKLOG = 2048
+DRAIN_SECONDS = 30
+
+log = logging.getLogger("countermark")
+
+
+def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
+    """The HTTP/1.1 protocol with its bounds; ``header_limit`` in bytes, the request line included."""
+
+    class Protocol(HttpToolsProtocol):
+        _in_head = False
+        _head_size = 0
+        _head_timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._in_head, self._head_size = True, 0
+
+        def on_url(self, url: bytes) -> None:
+            self._grow(len(url))
+            super().on_url(url)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if self._in_head:
+                self._grow(len(name) + len(value) + 4)
+                super().on_header(name, value)
+
+        def on_headers_complete(self) -> None:
+            self._in_head = False
+            self._stop_timer()
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            # A name or a value that never ends reaches no callback: count what comes in as well.
+            if self._in_head:
+                self._head_size += len(data)
+            if self._head_size > 2 * header_limit:
+                self._answer(b"431 Request Header Fields Too Large")
+                return
+            super().data_received(data)
+            if self._in_head and self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
+
+        def send_400_response(self, msg: str) -> None:
+            if self._head_size > header_limit:
+                self._answer(b"431 Request Header Fields Too Large")
+            else:
+                self._answer(b"400 Bad Request")
+
+        def _unsupported_upgrade_warning(self) -> None:
+            """The relay answers a request for an upgrade itself."""
+
+        def _grow(self, size: int) -> None:
+            self._head_size += size
+            if self._head_size > header_limit:
+                raise ValueError("the header section is too large")  # the parser stops, send_400_response follows
+
+        def _late(self) -> None:
+            self._head_timer = None
+            if self._in_head:
+                self._answer(b"408 Request Timeout")
+            elif self.cycle is None:
+                self.transport.close()
+
+        def _stop_timer(self) -> None:
+            if self._head_timer is not None:
+                self._head_timer.cancel()
+                self._head_timer = None
+
+        def _answer(self, status: bytes) -> None:
+            if not self.transport.is_closing():
+                self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+                self.transport.close()
+
+    return Protocol
+
+
+class _AbortsAreNoFaults(logging.Filter):
+    """The relay has logged why it aborts; the server's traceback of it is no news."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Aborted))
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server around one application; ``listening`` is called once it accepts connections."""
+
+    def __init__(self, application: App, *, listening: Any = None) -> None:
+        settings = application.service.settings
+        super().__init__(
+            uvicorn.Config(
+                application,  # type: ignore[arg-type]
+                host=settings.listen.host,
+                port=settings.listen.port,
+                http=_protocol(settings.limits.headers),
+                ws="none",
+                loop="auto",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,  # X-Forwarded-* is ours to read, from trusted peers only
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                backlog=BACKLOG,
+            )
+        )
+        self._listening = listening
+        errors = logging.getLogger("uvicorn.error")
+        errors.setLevel(logging.WARNING)
+        if not any(isinstance(one, _AbortsAreNoFaults) for one in errors.filters):
+            errors.addFilter(_AbortsAreNoFaults())
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._listening is not None:
+            self._listening(self.address)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that the server listens on."""
+        for server in self.servers:
+            for one in server.sockets:
+                host, port = one.getsockname()[:2]
+                return host, port
+        return self.config.host, self.config.port
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError, where the port is taken for instance, before anything else is opened."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    one = socket.socket(family)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind((host, port))
+        one.listen(BACKLOG)
+    except OSError:
+        one.close()
+        raise
+    one.setblocking(False)
+    return one

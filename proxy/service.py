@@ -1,0 +1,135 @@
+"""What exchanges share: one policy set and all that goes with it, put together once.
+
+Whoever changes the configuration makes a new Service and swaps it; an exchange keeps the one it began with.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from proxy import upstream as client
+from proxy.bounds import Memory, Workshop
+from proxy.counts import Counts
+from proxy.dialects.dialect import Dialect, Match
+from proxy.dialects.errors import DialectError
+from proxy.dialects.find import Finder, readings
+from proxy.dialects.table import finder, harmless, parse_dialect
+from proxy.keys import Keys
+from proxy.labelling.mark import Operator
+from proxy.labelling.notices import Notices
+from proxy.labelling.picture import Studio
+from proxy.labelling.plan import Bounds
+from proxy.ledger import Ledger
+from proxy.settings import Route, Settings, SettingsError
+from proxy.shipped import dialect_sources, font
+
+_MOST_PATHS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is known of a request by its method and path: its route, and the dialect that claims it, if any.
+
+    ``harmless`` is why an unclaimed request needs no report, or empty.
+    """
+
+    path: str
+    route: Route | None
+    dialect: Dialect | None = None
+    match: Match | None = None
+    harmless: str = ""
+
+
+@dataclass(slots=True)
+class Service:
+    """Settings made into what the relay works with."""
+
+    settings: Settings
+    keys: Keys
+    ledger: Ledger | None
+    upstreams: Mapping[str, client.Upstream]
+    operator: Operator
+    memory: Memory
+    workshop: Workshop
+    bounds: Bounds
+    counts: Counts
+    policy: bytes
+    _dialects: Finder[tuple[Dialect, Match]]
+    _harmless: Finder[str]
+    _claims: dict[tuple[str, bytes], Claim] = field(default_factory=dict)
+
+    def claim(self, method: str, path: bytes) -> Claim:
+        """What a request's method and raw path say; remembered, within a bound that a client cannot push."""
+        known = self._claims.get((method, path))
+        if known is None:
+            if len(self._claims) >= _MOST_PATHS:
+                self._claims.clear()
+            known = self._claims[method, path] = self._read(method, path)
+        return known
+
+    def _read(self, method: str, path: bytes) -> Claim:
+        spelled = readings(path)
+        plain = "/".join(spelled[0])
+        route = self.settings.route(plain)
+        found = self._dialects.find(method, spelled)
+        if found is not None:
+            return Claim(plain, route, *found)
+        return Claim(plain, route, harmless=self._harmless.find(method, spelled) or "")
+
+    async def close(self) -> None:
+        """Close connections and the ledger; what is under way fails, what is written stays."""
+        for one in self.upstreams.values():
+            await one.aclose()
+        self.workshop.close()
+        if self.ledger is not None:
+            self.ledger.close()
+
+
+def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
+    """Put a Service together. Raises SettingsError where a shipped or configured dialect table is broken."""
+    dialects: list[Dialect] = []
+    passes = harmless([])
+    for source in dialect_sources():
+        try:
+            if source.path.stem == "harmless":
+                passes = harmless(source.data)
+            else:
+                dialects.append(parse_dialect(source.data))
+        except DialectError as error:
+            raise SettingsError([str(source.error(fault.path, fault.message)) for fault in error.faults]) from None
+    limits = settings.limits
+    return Service(
+        settings=settings,
+        keys=keys,
+        ledger=ledger,
+        upstreams={name: _upstream(settings, name) for name in settings.upstreams},
+        operator=Operator(
+            provider=settings.provider_id,
+            name=settings.provider_name,
+            sealing=keys.sealing,
+            notices=Notices(settings.known_words),
+            digest=(lambda text: keys.hash("text", text.encode("utf-8", "surrogatepass"))) if ledger else None,
+        ),
+        memory=Memory(limits.total_memory),
+        workshop=Workshop(Studio(font(), limits.pixels), os.cpu_count() or 1, limits.work_waiting),
+        bounds=Bounds(limits.whole_body, limits.record),
+        counts=Counts(),
+        policy=settings.policy_set.short_digest.encode(),
+        _dialects=finder(tuple(dialects)),
+        _harmless=passes,
+    )
+
+
+def _upstream(settings: Settings, name: str) -> client.Upstream:
+    upstream, limits = settings.upstreams[name], settings.limits
+    target = client.Target(
+        url=upstream.url,
+        connect_timeout=limits.connect,
+        first_byte_timeout=limits.first_byte,
+        idle_timeout=limits.idle,
+        keep_alive=upstream.keep_alive,
+        max_connections=upstream.max_connections,
+        header_limit=limits.headers,
+        proxy=upstream.proxy,
+    )
+    return client.open(target, "httpx" if upstream.transport == "httpx" else "http11")

@@ -1,0 +1,261 @@
+"""The law of this file: config.yaml has these keys and no others, and every value has its unit.
+
+These models read and check one file by itself; what needs another file, or the disk, is checked in settings.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+from proxy.label.errors import LabelError
+from proxy.label.provider import check_provider
+from proxy.policy.patterns import path_faults
+from proxy.policy.reader import named
+
+__all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# What stands in the sample, and must not stand in any label.
+PLACEHOLDER = "EXAMPLE-REPLACE-ME"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
+
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
+_SECONDS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+
+
+def _quantity(value: object, units: dict[str, int] | dict[str, int | float], sample: str) -> float:
+    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[2] not in units:
+        raise ValueError(f"must be an amount with its unit ({', '.join(units)}) such as {sample}, not {named(value)}")
+    amount = float(found[1]) * units[found[2]]
+    if amount <= 0:
+        raise ValueError("must be more than nothing")
+    return amount
+
+
+def _bytes(value: object) -> int:
+    return round(_quantity(value, _BYTES, "64 MiB"))
+
+
+def _pixels(value: object) -> int:
+    return round(_quantity(value, _PIXELS, "100 Mpx"))
+
+
+def _seconds(value: object) -> float:
+    return _quantity(value, _SECONDS, "600 s")
+
+
+Bytes = Annotated[int, PlainValidator(_bytes)]
+Pixels = Annotated[int, PlainValidator(_pixels)]
+Seconds = Annotated[float, PlainValidator(_seconds)]
+
+
+class Listen(NamedTuple):
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+
+def read_listen(value: object) -> Listen:
+    """``host:port``, an IPv6 address in brackets. ValueError otherwise."""
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
+        raise ValueError(f"must be host:port such as 127.0.0.1:8080, not {named(value)}")
+    return Listen(host, int(port))
+
+
+def read_url(value: object) -> str:
+    """An upstream's address without a slash at its end. ValueError where it cannot be one."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        port = parts.port if parts else None
+    except ValueError:
+        parts = port = None
+    # The value is not repeated: a password may be in it.
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("must be an address such as http://127.0.0.1:8000")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user or a password: clients send their own credentials")
+    if parts.query or parts.fragment or re.search(r"[\s\x00-\x20\x7f\\]", str(value)):
+        raise ValueError("must end with its path: no query, no fragment, no spaces")
+    return str(value).rstrip("/")
+
+
+def read_provider(value: object) -> str:
+    """A provider's code or name that can stand in a label. ValueError says what is wrong with it."""
+    if value == PLACEHOLDER:
+        raise ValueError(
+            f"{PLACEHOLDER} is the sample's placeholder: put your own 27-character provider code "
+            "(GB 45438), or your name without spaces"
+        )
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {named(value)}: put it in quotes")
+    try:
+        check_provider(value)
+    except LabelError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _proxy(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be the proxy's address such as http://proxy.example:3128")
+    return str(value)
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"must be of letters, digits, dots, hyphens and underscores: {value!r}")
+    return value
+
+
+def _header(value: str) -> str:
+    if not _HEADER.fullmatch(value):
+        raise ValueError(f"must be the name of a request header such as authorization: {value!r}")
+    return value.lower()
+
+
+def _route_path(value: str) -> str:
+    wrong = path_faults(value)
+    if wrong:
+        raise ValueError(wrong)
+    return value
+
+
+def _network(value: object) -> Network:
+    try:
+        return ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
+    except ValueError:
+        raise ValueError(f"must be an address or a network such as 10.0.0.0/8, not {named(value)}") from None
+
+
+def _off(value: object) -> object:
+    # YAML 1.1 reads an unquoted `off` as false.
+    return None if value is False or value == "off" else value
+
+
+Name = Annotated[StrictStr, AfterValidator(_name)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SystemFile(_Section):
+    """``provider.system``: the product that answers, as records and metadata name it."""
+
+    name: StrictStr = ""
+    version: StrictStr = ""
+
+
+class ProviderFile(_Section):
+    """``provider``: who answers for what goes out."""
+
+    id: Annotated[str, PlainValidator(read_provider)]
+    name: StrictStr = ""
+    system: SystemFile = SystemFile()
+
+
+class UpstreamFile(_Section):
+    """One of ``upstreams``: a model endpoint."""
+
+    url: Annotated[str, PlainValidator(read_url)]
+    transport: Literal["http1", "httpx"] = "http1"
+    proxy: Annotated[str, PlainValidator(_proxy)] | None = None
+    forwarded: StrictBool = True
+    server: Name = "openai"
+    labels: Literal["untrusted", "trusted"] = "untrusted"
+    # Below the 5 s after which vLLM closes an idle connection, so that a request does not meet the closing.
+    keep_alive: Seconds = 4.0
+    max_connections: Annotated[StrictInt, Field(ge=1)] = 1000
+
+    @model_validator(mode="after")
+    def _proxy_needs_httpx(self) -> UpstreamFile:
+        if self.proxy is not None and self.transport != "httpx":
+            raise ValueError("a proxy needs transport: httpx")
+        return self
+
+
+class RouteFile(_Section):
+    """One of ``routes``."""
+
+    path: Annotated[StrictStr, AfterValidator(_route_path)]
+    upstream: StrictStr
+    policies: tuple[StrictStr, ...]
+    unclaimed: Literal["pass", "refuse"] = "pass"
+
+
+class IdentityFile(_Section):
+    """``identity``: how callers are told apart in records."""
+
+    tenant: Annotated[StrictStr, AfterValidator(_header)] | None = "authorization"
+
+
+class LedgerFile(_Section):
+    """``ledger``: where records are kept."""
+
+    path: StrictStr = "countermark.db"
+    on_failure: Literal["block", "pass"] = "block"
+    synchronous: Literal["full", "normal"] = "full"
+
+
+class LimitsFile(_Section):
+    """``limits``: what one exchange, and all of them together, may take."""
+
+    whole_body: Bytes = 64 << 20
+    total_memory: Bytes = 2 << 30
+    record: Bytes = 8 << 20
+    headers: Bytes = 64 << 10
+    pixels: Pixels = 100 * 10**6
+    connect: Seconds = 10.0
+    first_byte: Seconds = 600.0
+    idle: Seconds = 600.0
+    work_waiting: Annotated[StrictInt, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _one_fits_into_all(self) -> LimitsFile:
+        if self.total_memory < self.whole_body:
+            raise ValueError("total_memory must be at least whole_body, or no body would ever be taken")
+        return self
+
+
+class ConfigFile(_Section):
+    """config.yaml."""
+
+    provider: ProviderFile
+    listen: Annotated[Listen, PlainValidator(read_listen)] = Listen("127.0.0.1", 8080)
+    upstreams: Annotated[dict[Name, UpstreamFile], Field(min_length=1)]
+    routes: Annotated[tuple[RouteFile, ...], Field(min_length=1)]
+    policies: StrictStr | None = None
+    identity: IdentityFile = IdentityFile()
+    trusted_peers: tuple[Annotated[Network, PlainValidator(_network)], ...] = ()
+    ledger: Annotated[LedgerFile | None, BeforeValidator(_off)] = LedgerFile()
+    keys: StrictStr = "keys/"
+    limits: LimitsFile = LimitsFile()

@@ -1,0 +1,139 @@
+"""The law of this file: what one file says about another is true.
+
+A route names policies and an upstream that exist, a rule names upstreams and routes that exist, and words for a badge
+can be drawn with the font that is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from proxy.policy.errors import Fault, PolicyError
+from proxy.policy.model import BadgeTerms, Policy
+from proxy.policy.parse import parse
+from proxy.policy.patterns import path_faults
+from proxy.policy.policies import PolicySet
+from proxy.policy.reach import unreachable
+from proxy.policy.reader import closest
+from proxy.settings_faults import placed
+from proxy.shipped import font
+from proxy.source import Source, SourceError, read
+
+__all__ = ["PolicyFolder", "route_faults"]
+
+
+class PolicyFolder:
+    """The policies of one folder, and all that is wrong with them.
+
+    ``names`` are those of the files, sound or not; ``errors`` have their places; ``fault`` is about the folder itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.errors: list[SourceError] = []
+        self.fault = ""
+        self._read: dict[str, tuple[Policy, Source]] = {}
+        self.names: list[str] = []
+        try:
+            # Hidden entries are a ConfigMap's own links and an editor's swap files.
+            files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        except OSError as error:
+            self.fault = f"the folder {path} cannot be read: {error.strerror or error}"
+            return
+        for file in files:
+            if file.suffix == ".yaml":
+                self.names.append(file.stem)
+                self._add(file)
+            elif file.suffix == ".yml":
+                self.errors.append(
+                    SourceError(file, 1, 1, f"a policy's file ends with .yaml: call it {file.stem}.yaml")
+                )
+
+    @cached_property
+    def set(self) -> PolicySet:
+        """All sound policies."""
+        return PolicySet({name: policy for name, (policy, _) in self._read.items()})
+
+    def check_against(self, data: Any) -> None:
+        """Note the conditions of policies in use that ask for upstreams or routes which ``data`` does not have."""
+        routes = _routes(data)
+        known = {
+            "upstream": _upstreams(data),
+            "route": [route["path"] for _, route in routes if isinstance(route.get("path"), str)],
+        }
+        used = {name for _, route in routes for name in _texts(route.get("policies"))}
+        for name in sorted(used & self._read.keys()):
+            policy, source = self._read[name]
+            faults: list[Fault] = []
+            for index, rule in enumerate(policy.rules):
+                when = dict(rule.when)
+                for fact, there in known.items():
+                    for one in when.get(fact, ()):
+                        if one not in there:
+                            message = f"the configuration has no {fact} {one}{closest(one, there)}"
+                            faults.append(Fault(("rules", index, "when", fact), message))
+            self.errors += placed(source, faults)
+
+    def _add(self, file: Path) -> None:
+        try:
+            source = read(file)
+        except SourceError as error:
+            self.errors.append(error)
+            return
+        try:
+            policy = parse(source.data, file.stem)
+        except PolicyError as error:
+            self.errors += placed(source, error.faults)
+            return
+        self._read[file.stem] = policy, source
+        self.errors += placed(source, _glyph_faults(policy))
+
+
+def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:
+    """Routes that name what is not there, or that no request reaches. ``data`` need not be sound otherwise."""
+    upstreams = _upstreams(data)
+    paths: list[tuple[int, str]] = []
+    for index, route in _routes(data):
+        upstream, path = route.get("upstream"), route.get("path")
+        if isinstance(upstream, str) and upstream not in upstreams:
+            message = f"there is no upstream {upstream}{closest(upstream, upstreams)}"
+            yield Fault(("routes", index, "upstream"), message)
+        for place, name in enumerate(_texts(route.get("policies"))):
+            if name not in policies.names and not policies.fault:
+                message = f"there is no policy {name}{closest(name, policies.names)}"
+                yield Fault(("routes", index, "policies", place), message)
+        if isinstance(path, str) and not path_faults(path):
+            paths.append((index, path))
+    for later, winners in unreachable([(("path", (path,)),) for _, path in paths]):
+        index, path = paths[later]
+        names = " or ".join(paths[winner][1] for winner in winners)
+        yield Fault(("routes", index, "path"), f"no request reaches {path}: {names} always comes first")
+
+
+def _glyph_faults(policy: Policy) -> Iterator[Fault]:
+    # Drawing is not needed to read settings, and its library takes time to load: only when there are words to draw.
+    from proxy.media.pixels import missing_glyphs
+
+    for index, rule in enumerate(policy.rules):
+        if isinstance(rule.notice, BadgeTerms):
+            for language, words in rule.notice.words.by_language:
+                missing = missing_glyphs(font(), words)
+                if missing:
+                    message = f"the font has no {' '.join(missing)} to draw {words!r} with"
+                    yield Fault(("rules", index, "notice", "words", language), message)
+
+
+def _upstreams(data: Any) -> list[str]:
+    upstreams = data.get("upstreams") if isinstance(data, dict) else None
+    return list(upstreams) if isinstance(upstreams, dict) else []
+
+
+def _routes(data: Any) -> list[tuple[int, dict[str, Any]]]:
+    routes = data.get("routes") if isinstance(data, dict) else None
+    return [pair for pair in enumerate(routes if isinstance(routes, list) else []) if isinstance(pair[1], dict)]
+
+
+def _texts(value: Any) -> list[str]:
+    return [member for member in value if isinstance(member, str)] if isinstance(value, list) else []

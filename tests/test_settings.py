@@ -1,0 +1,517 @@
+"""Settings that load can work; everything else is refused with all faults, each with its place and its words."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from proxy.policy.facts import Facts
+from proxy.settings import LedgerSettings, Limits, Settings, SettingsError, from_flags, load
+from proxy.settings_model import PLACEHOLDER
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+SOUND = """\
+provider: {id: ACME}
+upstreams:
+  models: {url: http://127.0.0.1:8000}
+routes:
+  - {path: /**, upstream: models, policies: [cn-gb45438]}
+"""
+
+# One badge that the shipped font can draw, and what a test adds.
+POLICY = """\
+policy: own
+title: Own
+as_of: 2026-01-31
+sources: []
+rules:
+  - id: text
+    when: {kind: text}
+    clause: "-"
+    notice: {words: {zh: 【AI生成】}}
+  - id: image
+    when: {kind: image}
+    clause: "-"
+    notice: {words: {zh: AI生成}, corner: top-left}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
+    return tmp_path
+
+
+def write(folder: Path, text: str, name: str = "config.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(path: Path) -> list[str]:
+    """The faults of a configuration, without the folder that it lies in."""
+    with pytest.raises(SettingsError) as caught:
+        load(path)
+    assert "\n".join(caught.value.faults) == str(caught.value)
+    return [fault.replace(f"{path.parent}/", "") for fault in caught.value.faults]
+
+
+def test_what_need_not_be_said(folder: Path) -> None:
+    settings = load(write(folder, SOUND))
+    assert (
+        settings.provider_id,
+        settings.provider_name,
+        settings.system_name,
+        settings.system_version,
+    ) == ("ACME", "ACME", "", "")
+    assert settings.listen == ("127.0.0.1", 8080)
+    assert settings.tenant == "authorization"
+    assert settings.trusted_peers == ()
+    assert LedgerSettings(folder / "countermark.db", "block", "full") == settings.ledger
+    assert folder / "keys" == settings.keys
+    assert Limits(64 << 20, 2 << 30, 8 << 20, 64 << 10, 100_000_000, 10, 600, 600, 64) == settings.limits
+    (upstream,) = settings.upstreams.values()
+    expected = ("models", "http://127.0.0.1:8000", "http1", None, True, "openai", 4, 1000)
+    assert expected == (
+        upstream.name,
+        upstream.url,
+        upstream.transport,
+        upstream.proxy,
+        upstream.forwarded,
+        upstream.server,
+        upstream.keep_alive,
+        upstream.max_connections,
+    )
+    (route,) = settings.routes
+    assert (upstream, ("cn-gb45438",), "pass") == (route.upstream, route.policies, route.unclaimed)
+    assert settings.known_words == settings.policy_set.every_words
+    assert "【人工智能生成】" in settings.known_words
+
+
+def test_everything_said(folder: Path) -> None:
+    text = """\
+provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd., system: {name: acme, version: "1.0"}}
+listen: "[::1]:0"
+upstreams:
+  models: {url: http://127.0.0.1:8000/base/, forwarded: false, server: vllm, keep_alive: 500 ms, max_connections: 7}
+  pictures: {url: https://images.example.com, transport: httpx, proxy: http://proxy.example:3128}
+routes:
+  - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse}
+  - {path: /v1/*, upstream: models, policies: []}
+policies: policies
+identity: {tenant: X-Api-Key}
+trusted_peers: [10.0.0.0/8, 192.0.2.7, "2001:db8::/32"]
+ledger: {path: /var/lib/records.db, on_failure: pass, synchronous: normal}
+keys: /etc/countermark/keys
+limits:
+  {whole_body: 1.5 MiB, total_memory: 3 MB, record: 100 kB, headers: 16 KiB, pixels: 40 kpx, connect: 0.5 s,
+   first_byte: 2 min, idle: 1 h, work_waiting: 1}
+"""
+    settings = load(write(folder, text))
+    assert (
+        settings.provider_id,
+        settings.provider_name,
+        settings.system_name,
+        settings.system_version,
+    ) == ("001191110102MACQD9K64018705", "Acme Ltd.", "acme", "1.0")
+    assert settings.listen == ("::1", 0)
+    models, pictures = settings.upstreams["models"], settings.upstreams["pictures"]
+    assert (
+        models.url,
+        models.forwarded,
+        models.server,
+        models.keep_alive,
+        models.max_connections,
+    ) == ("http://127.0.0.1:8000/base", False, "vllm", 0.5, 7)
+    assert (pictures.transport, pictures.proxy) == ("httpx", "http://proxy.example:3128")
+    assert settings.tenant == "x-api-key"
+    assert LedgerSettings(Path("/var/lib/records.db"), "pass", "normal") == settings.ledger
+    assert Path("/etc/countermark/keys") == settings.keys
+    assert Limits(1572864, 3_000_000, 100_000, 16384, 40_000, 0.5, 120, 3600, 1) == settings.limits
+    taken = {path: settings.route(path) for path in ("/v1/images/generations", "//V1/images/", "/v1/chat", "/v2")}
+    assert {path: route and route.path for path, route in taken.items()} == {
+        "/v1/images/generations": "/v1/Images/**",
+        "//V1/images/": "/v1/Images/**",
+        "/v1/chat": "/v1/*",
+        "/v2": None,
+    }
+    assert [
+        peer
+        for peer in ("10.1.2.3", "192.0.2.7", "192.0.2.8", "2001:db8::1", "::ffff:10.0.0.1", "unix:", "")
+        if settings.trusts(peer)
+    ] == ["10.1.2.3", "192.0.2.7", "2001:db8::1", "::ffff:10.0.0.1"]
+
+
+def test_settings_are_frozen(folder: Path) -> None:
+    settings = load(write(folder, SOUND))
+    with pytest.raises(FrozenInstanceError):
+        settings.provider_id = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("ledger", ["off", "'off'", "null", "false", "~"])
+def test_no_ledger(folder: Path, ledger: str) -> None:
+    assert load(write(folder, f"{SOUND}ledger: {ledger}\n")).ledger is None
+
+
+def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
+    sample = (REPOSITORY / "config.yaml").read_text(encoding="utf-8")
+    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
+    expected = [
+        "config.yaml:11:7: provider.id: EXAMPLE-REPLACE-ME is the sample's placeholder: put your own "
+        "27-character provider code (GB 45438), or your name without spaces"
+    ]
+    assert expected == faults(write(tmp_path, sample))
+    assert sample.count(PLACEHOLDER) == 1
+    settings = load(write(tmp_path, sample.replace(PLACEHOLDER, "ACME")))
+    assert settings.provider_id == "ACME"
+
+
+def test_the_sample_shows_the_defaults_and_every_key(folder: Path) -> None:
+    sample = (REPOSITORY / "config.yaml").read_text(encoding="utf-8").replace(PLACEHOLDER, "ACME")
+    shown, unsaid = load(write(folder, sample)), load(write(folder, SOUND, "short.yaml"))
+    same = ("listen", "upstreams", "tenant", "trusted_peers", "ledger", "keys", "limits")
+    assert [getattr(unsaid, name) for name in same] == [getattr(shown, name) for name in same]
+
+
+ROUTE = "  - {path: /**, upstream: models, policies: [cn-gb45438]}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "old", "new"),
+    [
+        ("1:1: must be a mapping (key: value), not nothing", SOUND, "# nothing\n"),
+        ("1:1: must be a mapping (key: value), not a list", SOUND, "- a\n"),
+        ("2:1: the key 'provider' is there twice", "upstreams:", "provider: {id: B}\nupstreams:"),
+        ("1:15: not YAML: did not find expected ',' or '}'", "{id: ACME}", "{id: ACME"),
+        # Keys.
+        ("1:1: the key routes is missing", f"routes:\n{ROUTE}\n", ""),
+        ("1:1: unknown key provder (did you mean provider?)", "provider: {id: ACME}", "provder: {id: ACME}"),
+        ("1:22: unknown key nam (did you mean name?)", "{id: ACME}", "{id: ACME, nam: A}"),
+        ("3:42: unknown key transprt (did you mean transport?)", ":8000}", ":8000, transprt: http1}"),
+        (
+            "5:58: unknown key policy (did you mean policies?)",
+            "[cn-gb45438]}",
+            "[cn-gb45438], policy: x}",
+        ),
+        (
+            "1:1: YAML reads this key as the truth value true, as it does on, yes and true: put the key in quotes",
+            "provider:",
+            "on: 1\nprovider:",
+        ),
+        (
+            "5:58: YAML reads this key as the truth value true, as it does on, yes and true: put the key in quotes",
+            "[cn-gb45438]}",
+            "[cn-gb45438], on: x}",
+        ),
+        ("3:3: upstreams.models: the key url is missing", "{url: http://127.0.0.1:8000}", "{}"),
+        (
+            "2:1: upstreams: must hold one entry at least",
+            "upstreams:\n  models: {url: http://127.0.0.1:8000}",
+            "upstreams: {}",
+        ),
+        # The provider.
+        (
+            "1:16: provider.id: provider code '001191110102MACQD9K65018705': the check digit of the credit code "
+            "'91110102MACQD9K650' is '0', expected 'L'",
+            "ACME",
+            "001191110102MACQD9K65018705",
+        ),
+        ("1:16: provider.id: must be text, not the number 123: put it in quotes", "ACME", "123"),
+        (
+            "1:29: provider.system.version: must be text, not the number 1.0: put it in quotes",
+            "{id: ACME}",
+            "{id: ACME, system: {version: 1.0}}",
+        ),
+        # Listening.
+        (
+            "1:9: listen: must be host:port such as 127.0.0.1:8080, not the number 8080",
+            "provider:",
+            "listen: 8080\nprovider:",
+        ),
+        (
+            "1:9: listen: must be host:port such as 127.0.0.1:8080, not the text '::1:80'",
+            "provider:",
+            "listen: ::1:80\nprovider:",
+        ),
+        (
+            "1:9: listen: must be host:port such as 127.0.0.1:8080, not the text 'a:65536'",
+            "provider:",
+            "listen: a:65536\nprovider:",
+        ),
+        # Upstreams.
+        ("3:17: upstreams.models.url: must be an address such as http://127.0.0.1:8000", "http://", "ftp://"),
+        ("3:17: upstreams.models.url: must be an address such as http://127.0.0.1:8000", ":8000", ":x"),
+        (
+            "3:17: upstreams.models.url: must be an address such as http://127.0.0.1:8000",
+            "http://127.0.0.1:8000",
+            "8000",
+        ),
+        (
+            "3:17: upstreams.models.url: must not hold a user or a password: clients send their own credentials",
+            "http://",
+            "http://user:secret@",
+        ),
+        (
+            "3:17: upstreams.models.url: must end with its path: no query, no fragment, no spaces",
+            ":8000",
+            ":8000/?a=b",
+        ),
+        (
+            "3:53: upstreams.models.transport: must be 'http1' or 'httpx', not the text 'h2'",
+            ":8000}",
+            ":8000, transport: h2}",
+        ),
+        ("3:3: upstreams.models: a proxy needs transport: httpx", ":8000}", ":8000, proxy: http://p:1}"),
+        (
+            "3:49: upstreams.models.proxy: must be the proxy's address such as http://proxy.example:3128",
+            ":8000}",
+            ":8000, proxy: p, transport: httpx}",
+        ),
+        (
+            "3:53: upstreams.models.forwarded: must be true or false, not the text 'ja'",
+            ":8000}",
+            ":8000, forwarded: ja}",
+        ),
+        (
+            "3:59: upstreams.models.max_connections: must be 1 or more, not the number 0",
+            ":8000}",
+            ":8000, max_connections: 0}",
+        ),
+        (
+            "3:3: must be of letters, digits, dots, hyphens and underscores: 'my models'",
+            "models: {url",
+            "my models: {url",
+        ),
+        # Routes.
+        (
+            "5:27: routes.upstream: there is no upstream model (did you mean models?)",
+            "upstream: models",
+            "upstream: model",
+        ),
+        (
+            "5:46: routes.policies: there is no policy cn-gb45348 (did you mean cn-gb45438?)",
+            "[cn-gb45438]",
+            "[cn-gb45348]",
+        ),
+        ("5:36: routes.policies: must be a list, not the text 'cn-gb45438'", "[cn-gb45438]", "cn-gb45438"),
+        ("5:12: routes.path: a path begins with a slash: /v1", "/**", "v1"),
+        ("5:12: routes.path: ** stands for whole segments: write it between slashes, as in /v1/**", "/**", "/v1**"),
+        (
+            "6:12: routes.path: no request reaches /v1/*: /** always comes first",
+            ROUTE,
+            f"{ROUTE}\n{ROUTE.replace('/**', '/v1/*')}",
+        ),
+        (
+            "5:69: routes.unclaimed: must be 'pass' or 'refuse', not the text 'block'",
+            "438]}",
+            "438], unclaimed: block}",
+        ),
+        # The rest.
+        (
+            "1:11: policies: the folder {folder}/nowhere cannot be read: No such file or directory",
+            "provider:",
+            "policies: nowhere\nprovider:",
+        ),
+        (
+            "1:12: limits.whole_body: must be an amount with its unit (B, KiB, MiB, GiB, kB, MB, GB) such as 64 MiB, "
+            "not the text '64 mib'",
+            "provider:",
+            "limits: {whole_body: 64 mib}\nprovider:",
+        ),
+        (
+            "1:22: limits.whole_body: must be an amount with its unit (B, KiB, MiB, GiB, kB, MB, GB) such as 64 MiB, "
+            "not the number 64",
+            "provider:",
+            "limits: {whole_body: 64}\nprovider:",
+        ),
+        (
+            "1:18: limits.pixels: must be an amount with its unit (px, kpx, Mpx, Gpx) such as 100 Mpx, not the text '1 M'",
+            "provider:",
+            "limits: {pixels: 1 M}\nprovider:",
+        ),
+        (
+            "1:16: limits.idle: must be an amount with its unit (ms, s, min, h) such as 600 s, not the text '-1 s'",
+            "provider:",
+            "limits: {idle: -1 s}\nprovider:",
+        ),
+        ("1:16: limits.idle: must be more than nothing", "provider:", "limits: {idle: 0 s}\nprovider:"),
+        (
+            "1:24: limits.work_waiting: must be a whole number, not the truth value true",
+            "provider:",
+            "limits: {work_waiting: true}\nprovider:",
+        ),
+        (
+            "1:1: limits: total_memory must be at least whole_body, or no body would ever be taken",
+            "provider:",
+            "limits: {total_memory: 1 MiB}\nprovider:",
+        ),
+        (
+            "1:20: identity.tenant: must be the name of a request header such as authorization: 'x y'",
+            "provider:",
+            "identity: {tenant: x y}\nprovider:",
+        ),
+        (
+            "1:17: trusted_peers: must be an address or a network such as 10.0.0.0/8, not the text '10.0.0.1/8'",
+            "provider:",
+            "trusted_peers: [10.0.0.1/8]\nprovider:",
+        ),
+        ("1:1: ledger: must be a mapping (key: value), not the truth value true", "provider:", "ledger: on\nprovider:"),
+    ],
+)
+def test_every_fault(folder: Path, expected: str, old: str, new: str) -> None:
+    assert old in SOUND
+    path = write(folder, SOUND.replace(old, new, 1))
+    assert [f"config.yaml:{expected.replace('{folder}/', '')}"] == faults(path)
+
+
+def test_no_configuration(tmp_path: Path) -> None:
+    assert faults(tmp_path / "config.yaml") == ["config.yaml:1:1: there is no such file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def test_an_unreadable_configuration(folder: Path) -> None:
+    path = write(folder, SOUND)
+    path.chmod(0)
+    assert faults(path) == ["config.yaml:1:1: the file cannot be read: Permission denied"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "old", "new"),
+    [
+        (
+            "policies/own.yaml:9:27: rules.notice.words.zh: GB 45438-2025 5.1 asks for 生成 or 合成 in '【AI】'",
+            "【AI生成】",
+            "【AI】",
+        ),
+        (
+            "policies/own.yaml:13:27: rules.notice.words.zh: the font has no ᚠ to draw 'AI生成ᚠ' with",
+            "zh: AI生成",
+            "zh: AI生成ᚠ",
+        ),
+        (
+            "policies/own.yaml:7:12: YAML reads this key as the truth value true, as it does on, yes and true: "
+            "put the key in quotes",
+            "{kind: text}",
+            "{on: x, kind: text}",
+        ),
+        ("policies/own.yaml:3:8: as_of: must be a date such as 2026-01-31, not the text 'x'", "2026-01-31", "x"),
+        (
+            "policies/own.yaml:1:9: policy: must be own, as the file is called, not the text 'other'",
+            "policy: own",
+            "policy: other",
+        ),
+        ("policies/own.yaml:3:1: the key 'title' is there twice", "as_of:", "title: x\nas_of:"),
+        (
+            "policies/own.yaml:7:36: rules.when.upstream: the configuration has no upstream model (did you mean models?)",
+            "{kind: text}",
+            "{kind: text, upstream: model}",
+        ),
+        (
+            "policies/own.yaml:7:33: rules.when.route: the configuration has no route /v1/** (there is /**)",
+            "{kind: text}",
+            "{kind: text, route: /v1/**}",
+        ),
+    ],
+)
+def test_faults_of_policies_have_their_place_too(folder: Path, expected: str, old: str, new: str) -> None:
+    assert old in POLICY
+    text = POLICY.replace("rules:", "requires: gb45438-5.1\nrules:") if "GB 45438" in expected else POLICY
+    expected = expected.replace(":9:27", ":10:27") if "GB 45438" in expected else expected
+    write(folder / "policies", text.replace(old, new, 1), "own.yaml")
+    assert [expected] == faults(write(folder, SOUND.replace("[cn-gb45438]", "[own]")))
+
+
+def test_what_a_policy_that_is_not_in_use_asks_about_need_not_exist(folder: Path) -> None:
+    write(folder / "policies", POLICY.replace("{kind: text}", "{kind: text, upstream: other}"), "own.yaml")
+    assert load(write(folder, SOUND)).policy_set.policies.keys() == {"cn-gb45438", "own"}
+
+
+def test_two_policies_with_different_corners(folder: Path) -> None:
+    write(folder / "policies", POLICY, "own.yaml")
+    path = write(folder, SOUND.replace("[cn-gb45438]", "[own, cn-gb45438]"))
+    expected = [
+        "config.yaml:5:33: routes.policies: cn-gb45438/image puts the badge bottom-right and own/image top-left: "
+        "a picture has one badge"
+    ]
+    assert expected == faults(path)
+
+
+def test_a_policy_file_that_nobody_would_read(folder: Path) -> None:
+    write(folder / "policies", POLICY, "own.yml")
+    write(folder / "policies", "not: a policy", ".own.yaml")
+    expected = ["policies/own.yml:1:1: a policy's file ends with .yaml: call it own.yaml"]
+    assert expected == faults(write(folder, SOUND))
+
+
+def test_all_faults_at_once_in_the_order_of_the_files(folder: Path) -> None:
+    write(folder / "policies", POLICY.replace("top-left", "left"), "own.yaml")
+    text = SOUND.replace("models, policies: [cn-gb45438]", "model, policies: [own, eu]").replace("ACME", PLACEHOLDER)
+    places = [fault.split(": ")[0] for fault in faults(write(folder, f"{text}colour: red\nlimits: {{idle: 1}}\n"))]
+    expected = [
+        "config.yaml:1:16",
+        "config.yaml:5:27",
+        "config.yaml:5:50",
+        "config.yaml:6:1",
+        "config.yaml:7:16",
+        "policies/own.yaml:13:47",
+    ]
+    assert expected == places
+
+
+def test_without_a_folder_of_policies_those_that_come_along(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, SOUND))
+    assert "cn-gb45438" in settings.policy_set.policies
+
+
+def test_the_one_line_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = from_flags("http://127.0.0.1:8000/", "ACME", ["cn-gb45438"], listen="127.0.0.1:0")
+    assert isinstance(settings, Settings)
+    route = settings.route("/v1/chat/completions")
+    assert route is not None
+    assert (route.path, route.upstream.url, route.unclaimed) == ("/**", "http://127.0.0.1:8000", "pass")
+    assert route.rules.decide(Facts("text")).because == ("cn-gb45438/text",)
+    assert (settings.provider_id, settings.provider_name, settings.listen) == ("ACME", "ACME", ("127.0.0.1", 0))
+    assert tmp_path / "keys" == settings.keys
+    assert settings.ledger is not None
+    assert tmp_path / "countermark.db" == settings.ledger.path
+
+
+def test_policies_beside_come_before_those_that_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    write(tmp_path / "policies", POLICY, "own.yaml")
+    settings = from_flags("http://127.0.0.1:8000", "ACME", ["own"])
+    assert settings.policy_set.policies.keys() == {"own"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "flags"),
+    [
+        ("--upstream: must be an address such as http://127.0.0.1:8000", {"upstream": "127.0.0.1:8000"}),
+        ("--provider: provider 'Acme Ltd' ", {"provider": "Acme Ltd"}),
+        (f"--provider: {PLACEHOLDER} is the sample's placeholder", {"provider": PLACEHOLDER}),
+        ("--policy: there is no policy cn (there is cn-gb45438)", {"policy": ["cn"]}),
+        ("--listen: must be host:port such as 127.0.0.1:8080, not the text '80'", {"listen": "80"}),
+    ],
+)
+def test_faults_of_the_one_line_form(
+    expected: str, flags: dict[str, str | list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sound = {"upstream": "http://127.0.0.1:8000", "provider": "ACME", "policy": ["cn-gb45438"]}
+    with pytest.raises(SettingsError) as caught:
+        from_flags(**{**sound, **flags})  # type: ignore[arg-type]
+    (fault,) = caught.value.faults
+    assert fault.startswith(expected)
+
+
+def test_addresses_of_peers_are_networks(folder: Path) -> None:
+    settings = load(write(folder, f"{SOUND}trusted_peers: [127.0.0.1]\n"))
+    assert (ipaddress.ip_network("127.0.0.1/32"),) == settings.trusted_peers
