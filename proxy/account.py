@@ -6,9 +6,9 @@ The law: an entry is on disk before the bytes that it speaks for leave. Where th
 
 import asyncio
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
 from time import perf_counter_ns
-from typing import Literal
+from typing import Any, Literal
 
 from proxy.counts import Counts
 from proxy.ledger import Ledger, LedgerError
@@ -23,27 +23,47 @@ class Unrecorded(Exception):
 
 
 class Account:
-    """The record of one exchange, from what is known at its start to its outcome."""
+    """The record of one exchange, from its start to its outcome.
 
-    __slots__ = ("_begun", "_counts", "_ledger", "_on_failure", "_opening", "bytes_in", "bytes_out", "first_byte", "record", "settled")
+    ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are known
+    from the request; they are not read where nothing is recorded.
+    """
 
-    def __init__(self, record: Record, ledger: Ledger | None, on_failure: Literal["block", "pass"], counts: Counts) -> None:
-        self.record = record
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.first_byte = 0
+    __slots__ = (
+        "_begun", "_counts", "_facts", "_ledger", "_on_failure", "_opening", "at", "bytes_in", "bytes_out", "first_byte", "id",
+        "settled",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        identifier: str,
+        at: int,
+        ledger: Ledger | None,
+        on_failure: Literal["block", "pass"],
+        counts: Counts,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self.id = identifier
+        self.at = at
+        self.bytes_in = self.bytes_out = self.first_byte = 0
         self.settled = False
         self._ledger = ledger
         self._on_failure = on_failure
         self._counts = counts
+        self._facts = facts
         self._begun = perf_counter_ns()
         self._opening: asyncio.Future[None] | None = None
+
+    @property
+    def elapsed(self) -> int:
+        """Microseconds since the exchange began."""
+        return (perf_counter_ns() - self._begun) // 1000
 
     def open(self) -> None:
         """A stream is expected: write its first entry while the upstream thinks."""
         if self._ledger is not None and self._opening is None:
-            self._opening = self._ledger.append(replace(self.record, state=State.OPENED, streaming=True))
-            # Awaited before the first byte leaves; an exchange that ends before that must not leave it unheard.
+            self._opening = self._ledger.append(Record(self.id, at=self.at, state=State.OPENED, streaming=True, **self._facts))
+            # Awaited before the first byte leaves; one whose exchange ends before that has nobody to hear it.
             self._opening.add_done_callback(_heard)
 
     async def opened(self) -> None:
@@ -61,8 +81,9 @@ class Account:
         if self._ledger is None:
             return
         stream = self._opening is not None
-        record = replace(
-            self.record,
+        record = Record(
+            self.id,
+            at=self.at,
             state=State.CLOSED if stream else State.WHOLE,
             streaming=stream,
             status=status,
@@ -73,13 +94,9 @@ class Account:
             duration_us=self.elapsed,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
+            **self._facts,
         )
         await self._kept(self._ledger.append(record))
-
-    @property
-    def elapsed(self) -> int:
-        """Microseconds since the exchange began."""
-        return (perf_counter_ns() - self._begun) // 1000
 
     async def _kept(self, entry: "asyncio.Future[None]") -> None:
         try:

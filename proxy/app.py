@@ -2,7 +2,8 @@
 
 from proxy.keys import Keys
 from proxy.ledger import Ledger
-from proxy.relay import Message, Receive, Relay, Scope, Send
+from proxy.client import Message, Receive, Scope, Send
+from proxy.relay import Relay
 from proxy.service import Service, service
 from proxy.settings import Settings
 

@@ -8,13 +8,14 @@ response as if the program had a fault; nothing of its own in the responses.
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.app import App
-from proxy.relay import Aborted
+from proxy.client import LOST, Aborted
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
@@ -27,9 +28,10 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
     """The HTTP/1.1 protocol with its bounds; ``header_limit`` in bytes, the request line included."""
 
     class Protocol(HttpToolsProtocol):
-        _in_head = False
+        _in_head = True
         _head_size = 0
         _head_timer: asyncio.TimerHandle | None = None
+        _tell: Callable[[], None] | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -38,56 +40,47 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_timer()
             super().connection_lost(exc)
+            if self._tell is not None:
+                self._tell()
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self._in_head, self._head_size = True, 0
-
-        def on_url(self, url: bytes) -> None:
-            self._grow(len(url))
-            super().on_url(url)
-
-        def on_header(self, name: bytes, value: bytes) -> None:
-            if self._in_head:
-                self._grow(len(name) + len(value) + 4)
-                super().on_header(name, value)
+            self._in_head = True
 
         def on_headers_complete(self) -> None:
-            self._in_head = False
-            self._stop_timer()
+            self._in_head, self._head_size = False, 0
+            if self._head_timer is not None:
+                self._stop_timer()
+            self.scope["extensions"] = {LOST: self._set_tell}
             super().on_headers_complete()
+            self.headers = []  # for trailers, which go no further
+
+        def _set_tell(self, callback: Callable[[], None]) -> None:
+            self._tell = callback
 
         def data_received(self, data: bytes) -> None:
-            # A name or a value that never ends reaches no callback: count what comes in as well.
-            if self._in_head:
-                self._head_size += len(data)
-            if self._head_size > 2 * header_limit:
-                self._answer(b"431 Request Header Fields Too Large")
-                return
+            # Counted before it is parsed: a field that never ends reaches no callback.
+            if len(data) > header_limit or self._head_size:
+                self._head_size += _head_length(data) if self._in_head else 0
+                if self._head_size > header_limit:
+                    self._answer(b"431 Request Header Fields Too Large")
+                    return
             super().data_received(data)
-            if self._in_head and self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
+            if self._in_head and not self.transport.is_closing():
+                self._head_size += 0 if self._head_size else len(data)
+                if self._head_timer is None:
+                    self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
 
         def send_400_response(self, msg: str) -> None:
-            if self._head_size > header_limit:
-                self._answer(b"431 Request Header Fields Too Large")
-            else:
-                self._answer(b"400 Bad Request")
+            self._answer(b"400 Bad Request")
 
         def _unsupported_upgrade_warning(self) -> None:
             """The relay answers a request for an upgrade itself."""
 
-        def _grow(self, size: int) -> None:
-            self._head_size += size
-            if self._head_size > header_limit:
-                raise ValueError("the header section is too large")  # the parser stops, send_400_response follows
-
         def _late(self) -> None:
             self._head_timer = None
-            if self._in_head:
+            if self.cycle is None or self.cycle.response_complete:
                 self._answer(b"408 Request Timeout")
-            elif self.cycle is None:
-                self.transport.close()
 
         def _stop_timer(self) -> None:
             if self._head_timer is not None:
@@ -95,11 +88,20 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
                 self._head_timer = None
 
         def _answer(self, status: bytes) -> None:
-            if not self.transport.is_closing():
+            """Refuse what cannot become a request; behind responses that are under way nothing can be said."""
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.transport.abort()
+            elif not self.transport.is_closing():
                 self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
                 self.transport.close()
 
     return Protocol
+
+
+def _head_length(data: bytes) -> int:
+    """How much of ``data`` can be of a header section: up to its blank line."""
+    end = data.find(b"\r\n\r\n")
+    return len(data) if end < 0 else end
 
 
 class _AbortsAreNoFaults(logging.Filter):

@@ -4,10 +4,12 @@ Whoever changes the configuration makes a new Service and swaps it; an exchange 
 """
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from proxy import upstream as client
+from proxy.account import Account
 from proxy.bounds import Memory, Workshop
 from proxy.counts import Counts
 from proxy.dialects.dialect import Dialect, Match
@@ -15,11 +17,17 @@ from proxy.dialects.errors import DialectError
 from proxy.dialects.find import Finder, readings
 from proxy.dialects.table import finder, harmless, parse_dialect
 from proxy.keys import Keys
+from proxy.label.identifier import produce_id
 from proxy.labelling.mark import Operator
+from proxy.labelling.message import RequestHead
 from proxy.labelling.notices import Notices
 from proxy.labelling.picture import Studio
 from proxy.labelling.plan import Bounds
+from proxy.labelling.request import Asked
 from proxy.ledger import Ledger
+from proxy.policy.decision import Decision
+from proxy.policy.facts import Facts
+from proxy.record.exchange import clip
 from proxy.settings import Route, Settings, SettingsError
 from proxy.shipped import dialect_sources, font
 
@@ -73,8 +81,43 @@ class Service:
         route = self.settings.route(plain)
         found = self._dialects.find(method, spelled)
         if found is not None:
-            return Claim(plain, route, *found)
+            dialect, match = found
+            return Claim(plain, route, dialect.spoken_by(route.upstream.server) if route else dialect, match)
         return Claim(plain, route, harmless=self._harmless.find(method, spelled) or "")
+
+    def decide(self, claim: Claim, asked: Asked, *, streaming: bool) -> dict[str, Decision]:
+        """What the route's policies say of each kind of content that the dialect's answers hold."""
+        route, dialect = claim.route, claim.dialect
+        assert route is not None
+        assert dialect is not None
+        upstream = route.upstream.name
+        return {
+            kind: route.rules.decide(Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming))
+            for kind in dialect.kinds
+        }
+
+    def account(self, head: RequestHead, claim: Claim, asked: Asked, decisions: Mapping[str, Decision]) -> Account:
+        """The account of an exchange that begins now."""
+        now = time.time_ns()
+        identifier = produce_id(now // 1_000_000, os.urandom(10))
+        settings = self.settings
+        if self.ledger is None or settings.ledger is None:
+            return Account(identifier, now, None, "pass", self.counts, {})
+        assert claim.route is not None
+        assert claim.dialect is not None
+        credential = head.value(settings.tenant.encode()) if settings.tenant else b""
+        facts = {
+            "trace_id": _trace_id(head.value(b"traceparent")) or identifier,
+            "route": claim.route.path,
+            "upstream": claim.route.upstream.name,
+            "dialect": claim.dialect.name,
+            "model": clip(asked.model),
+            "tenant": self.keys.hash("tenant", credential) if credential else "",
+            "method": head.method,
+            "policy_set": settings.policy_set.digest,
+            "because": tuple(reason for decision in decisions.values() for reason in decision.because),
+        }
+        return Account(identifier, now, self.ledger, settings.ledger.on_failure, self.counts, facts)
 
     async def close(self) -> None:
         """Close connections and the ledger; what is under way fails, what is written stays."""
@@ -118,6 +161,14 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
         _dialects=finder(tuple(dialects)),
         _harmless=passes,
     )
+
+
+def _trace_id(traceparent: bytes) -> str:
+    """The trace id of a W3C Trace Context header, or an empty string where it has none."""
+    parts = traceparent.decode("latin-1").split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or set(parts[1]) == {"0"} or not set(parts[1]) <= set("0123456789abcdef"):
+        return ""
+    return parts[1]
 
 
 def _upstream(settings: Settings, name: str) -> client.Upstream:

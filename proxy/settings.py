@@ -153,8 +153,8 @@ def load(config_path: Path) -> Settings:
         config = ConfigFile.model_validate(data)
     except ValidationError as error:
         faults += config_faults(error)
-    folder = config_path.resolve().parent
-    policies = PolicyFolder(_policy_folder(data, folder))
+    # Messages name files as the caller did; what is opened later must not depend on the current folder.
+    policies = PolicyFolder(_policy_folder(data, config_path.parent))
     policies.check_against(data)
     if policies.fault:
         faults.append(Fault(("policies",), policies.fault))
@@ -169,7 +169,7 @@ def load(config_path: Path) -> Settings:
     errors = [*placed(source, faults), *policies.errors]
     if config is None or errors:
         raise SettingsError(map(str, errors))
-    return _settings(config, policies.set, rules, folder)
+    return _settings(config, policies.set, rules, config_path.resolve().parent)
 
 
 def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str = "127.0.0.1:8080") -> Settings:
@@ -195,8 +195,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
         "upstreams": {ONLY_UPSTREAM: {"url": upstream}},
         "routes": [{"path": ONLY_ROUTE, "upstream": ONLY_UPSTREAM, "policies": list(names)}],
     }
-    folder = Path.cwd()
-    policies = PolicyFolder(_policy_folder(data, folder))
+    policies = PolicyFolder(_policy_folder(data, Path()))
     policies.check_against(data)
     if policies.fault:
         faults.append(f"--policy: {policies.fault}")
@@ -210,7 +209,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
             faults += [f"--policy: {fault.message}" for fault in error.faults]
     if faults:
         raise SettingsError(faults)
-    return _settings(ConfigFile.model_validate(data), policies.set, [rules], folder)
+    return _settings(ConfigFile.model_validate(data), policies.set, [rules], Path.cwd())
 
 
 def _policy_folder(data: Any, folder: Path) -> Path:

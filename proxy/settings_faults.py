@@ -24,7 +24,6 @@ MESSAGES = {
     "tuple_type": "must be a list, not {value}",
     "dict_type": "must be a mapping (key: value), not {value}",
     "model_type": "must be a mapping (key: value), not {value}",
-    "too_short": "must hold one entry at least",
     "value_error": "{error}",
 }
 

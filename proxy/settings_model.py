@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Sized
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,6 +32,8 @@ from proxy.policy.reader import named
 __all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Members = TypeVar("Members", bound=Sized)
 
 # What stands in the sample, and must not stand in any label.
 PLACEHOLDER = "EXAMPLE-REPLACE-ME"
@@ -156,6 +159,12 @@ def _network(value: object) -> Network:
         raise ValueError(f"must be an address or a network such as 10.0.0.0/8, not {named(value)}") from None
 
 
+def _some(members: Members) -> Members:
+    if not members:
+        raise ValueError("must hold one entry at least")
+    return members
+
+
 def _off(value: object) -> object:
     # YAML 1.1 reads an unquoted `off` as false.
     return None if value is False or value == "off" else value
@@ -251,8 +260,8 @@ class ConfigFile(_Section):
 
     provider: ProviderFile
     listen: Annotated[Listen, PlainValidator(read_listen)] = Listen("127.0.0.1", 8080)
-    upstreams: Annotated[dict[Name, UpstreamFile], Field(min_length=1)]
-    routes: Annotated[tuple[RouteFile, ...], Field(min_length=1)]
+    upstreams: Annotated[dict[Name, UpstreamFile], AfterValidator(_some)]
+    routes: Annotated[tuple[RouteFile, ...], AfterValidator(_some)]
     policies: StrictStr | None = None
     identity: IdentityFile = IdentityFile()
     trusted_peers: tuple[Annotated[Network, PlainValidator(_network)], ...] = ()

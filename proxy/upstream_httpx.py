@@ -89,7 +89,7 @@ class _Content(httpx.AsyncByteStream):
 
 class _Answer:
     def __init__(self, response: httpx.Response, idle_timeout: float, over: Callable[[], None]) -> None:
-        self.head = ResponseHead(response.status_code, response.headers.raw)
+        self.head = ResponseHead(response.status_code, [(name.lower(), value) for name, value in response.headers.raw])
         self._response = response
         self._pieces = cast(AsyncGenerator[bytes, None], response.aiter_raw())  # no chunk size: that holds tokens back
         self._idle_timeout = idle_timeout

@@ -1,8 +1,8 @@
 """The bytes of one HTTP/1.1 response, read: its head, the pieces of its body, its end. No IO (RFC 9112).
 
 The head is cut off at its first empty line and parsed by llhttp in its strict mode. Sized bodies are counted here,
-chunked ones decoded by llhttp. So the last byte of the message is known exactly, and a byte after it is refused: it means
-that the body is longer than it says, or that somebody is putting a second response behind the first.
+chunked ones decoded by llhttp. So the last byte of the message is known, and a byte after it is refused: it means that
+the body is longer than it says, or that somebody puts a second response behind the first.
 """
 
 from collections.abc import Callable
@@ -136,9 +136,9 @@ class Reader:
     # What llhttp finds. `on_body` is the list's own append.
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
         value = value.rstrip(b" \t")
         self._fields.append((name, value))
-        name = name.lower()
         if name == b"content-length":
             self._length = int(value)
         elif name == b"transfer-encoding":

@@ -1,7 +1,6 @@
 """One API as a value: which requests it answers, where generated text and media stand, what a request asks for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from proxy.dialects.paths import Condition, Path
@@ -28,6 +27,11 @@ class TextRule:
     close: Path | None = None
     blank: tuple[Path, ...] = ()
     shift: tuple[Path, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The member by which an element of the expected shape is known."""
+        return (self.span or self.text).names[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +110,11 @@ class Dialect:
         text: frozenset[Kind] = frozenset({"text"} if self.body or self.stream else ())
         return text | {rule.kind for rule in self.media}
 
-
-Tables = Mapping[str, Dialect]
+    def spoken_by(self, server: str) -> "Dialect":
+        """The dialect as this kind of server speaks it: with the request fields that it knows, and no others."""
+        request = replace(
+            self.request,
+            machine=tuple(claim for claim in self.request.machine if not claim.servers or server in claim.servers),
+            continuation=tuple(one for one in self.request.continuation if server in one.servers),
+        )
+        return replace(self, request=request)

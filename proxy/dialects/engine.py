@@ -7,21 +7,24 @@ content in a place that the table does not know.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule
-from proxy.dialects.paths import MISSING, Each, Found
+from proxy.dialects.paths import MISSING, Path
 
 Place = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
 class Unit:
-    """What one document holds of one unit: its parts in order, as places and texts, and whether it ends here."""
+    """What one document holds of one unit: its element, as place and value, the parts of its text in order, as places and
+    texts, and whether it ends here."""
 
     key: Hashable
     rule: TextRule
     element: Place
+    value: Any
     parts: list[tuple[Place, str]] = field(default_factory=list)
     closes: bool = False
 
@@ -29,6 +32,12 @@ class Unit:
     def text(self) -> str:
         """The unit's text in this document."""
         return "".join(text for _, text in self.parts)
+
+    @property
+    def name(self) -> str:
+        """The unit as people write it: ``choices[1]``, whatever its place in one record of a stream."""
+        place = self.element
+        return spell((*place[:-1], self.key) if isinstance(self.key, int) and place else place)
 
 
 @dataclass(slots=True)
@@ -46,22 +55,21 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
     units: dict[Hashable, Unit] = {}
     recognised = False
     for rule in rules:
-        first = rule.text.steps[0] if rule.span is None else rule.span.steps[0]
-        elements = list(rule.each.find(document))
-        if not elements and rule.each.steps:
-            recognised = recognised or _container(rule.each.steps, document) == []
+        elements = rule.each.find(document)
+        if not elements and not recognised:
+            recognised = _container(rule.each, document) == []
         for place, element in elements:
-            if not isinstance(element, dict):
+            if type(element) is not dict:
                 continue
-            recognised = recognised or first in element
+            recognised = recognised or rule.first in element
             key = rule.key.value(element) if rule.key else place
-            if key is MISSING or not isinstance(key, Hashable):
+            if type(key) is not int and type(key) is not str:
                 key = place
             unit = units.get(key)
             if unit is None:
-                unit = units[key] = Unit(key, rule, place)
+                unit = units[key] = Unit(key, rule, place, element)
             _read(rule, place, element, unit)
-    media, known = _media(dialect.media, document)
+    media, known = _media(dialect.media, document) if dialect.media else ([], False)
     error = any(condition.holds(document) for condition in dialect.errors)
     return Content(list(units.values()), media, recognised or known, error)
 
@@ -70,24 +78,20 @@ def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
     if rule.span is None:
         value = rule.text.value(element)
         if type(value) is str and value:
-            unit.parts.append(((*place, *rule.text.steps), value))  # type: ignore[arg-type]  # names only: the table's parser checks it
+            unit.parts.append((place + rule.text.names, value))
     else:
         for part, inner in rule.span.find(element, place):
             value = rule.text.value(inner)
             if type(value) is str and value:
-                unit.parts.append(((*part, *rule.text.steps), value))  # type: ignore[arg-type]
+                unit.parts.append((part + rule.text.names, value))
     if rule.close is not None:
         closing = rule.close.value(element)
         unit.closes = unit.closes or (closing is not MISSING and closing is not None and closing is not False)
 
 
-def _container(steps: Sequence[Any], document: Any) -> Any:
-    """What stands where the path's first ``[*]`` looks."""
-    for step in steps:
-        if isinstance(step, Each):
-            return document
-        document = document.get(step) if isinstance(document, dict) else None
-    return document
+def _container(path: Path, document: Any) -> Any:
+    """What stands where the path's first ``[*]`` looks; None where the path has none."""
+    return Path("", path.names).value(document) if path.rest else None
 
 
 def _media(rules: Sequence[MediaRule], document: Any) -> tuple[list[tuple[Place, str, MediaRule]], bool]:
@@ -95,14 +99,18 @@ def _media(rules: Sequence[MediaRule], document: Any) -> tuple[list[tuple[Place,
     found: list[tuple[Place, str, MediaRule]] = []
     holders: set[Place] = set()
     for rule in rules:
-        place: Found
-        for place in rule.path.find(document):
-            path, value = place
+        for path, value in rule.path.find(document):
             if isinstance(value, str) and value:
                 found.append((path, value, rule))
                 holders.add(path[:-1])
     for rule in rules:
-        container = _container(rule.path.steps, document)
+        container = _container(rule.path, document)
         if isinstance(container, list):
             return found, len(holders) >= len(container)
     return found, bool(found)
+
+
+@lru_cache(maxsize=1024)
+def spell(place: Place) -> str:
+    """A place as people write it: ``choices[0].message``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".") or "@"

@@ -10,7 +10,6 @@ A path that leads nowhere finds nothing; a document of another shape than expect
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,30 +43,60 @@ Step = str | int | Each
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A compiled path."""
+    """A compiled path: the names that it begins with, and the steps that follow, the first of which is no name."""
 
     text: str
-    steps: tuple[Step, ...]
+    names: tuple[str, ...]
+    rest: tuple[Step, ...] = ()
 
-    def find(self, document: Any, prefix: tuple[str | int, ...] = ()) -> Iterator[Found]:
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps."""
+        return self.names + self.rest
+
+    def find(self, document: Any, prefix: tuple[str | int, ...] = ()) -> list[Found]:
         """Every place that the path leads to, in document order: its concrete path behind ``prefix``, and its value."""
-        yield from _follow(document, self.steps, prefix)
+        for name in self.names:
+            if type(document) is not dict or name not in document:
+                return []
+            document = document[name]
+        found: list[Found] = [(prefix + self.names, document)]
+        for step in self.rest:
+            if not found:
+                break
+            found = [one for place, value in found for one in _below(place, value, step)]
+        return found
 
     def value(self, document: Any) -> Any:
         """The first value that the path leads to, or MISSING."""
-        for at, step in enumerate(self.steps):
-            if type(step) is not str:
-                return next((value for _, value in _follow(document, self.steps[at:], ())), MISSING)
+        for name in self.names:
             if type(document) is not dict:
                 return MISSING
-            document = document.get(step, MISSING)
-        return document
+            document = document.get(name, MISSING)
+        if not self.rest:
+            return document
+        found = Path("", (), self.rest).find(document)
+        return found[0][1] if found else MISSING
+
+
+def _below(place: tuple[str | int, ...], value: Any, step: Step) -> list[Found]:
+    if type(step) is str:
+        return [((*place, step), value[step])] if type(value) is dict and step in value else []
+    if type(value) is not list:
+        return []
+    if type(step) is int:
+        at = step + len(value) if step < 0 else step
+        return [((*place, at), value[at])] if 0 <= at < len(value) else []
+    assert isinstance(step, Each)
+    if not step.where:
+        return [((*place, at), element) for at, element in enumerate(value)]
+    return [((*place, at), element) for at, element in enumerate(value) if step.admits(element)]
 
 
 def parse_path(text: str) -> Path:
     """Compile a path. Raises ValueError with a sentence where the text is none."""
     if text == "@":
-        return Path(text, ())
+        return Path(text, ())  # no step at all: the document
     steps: list[Step] = []
     at = 0
     while at < len(text):
@@ -85,31 +114,8 @@ def parse_path(text: str) -> Path:
         at = match.end()
     if not steps:
         raise ValueError("a path is empty")
-    return Path(text, tuple(steps))
-
-
-def _follow(document: Any, steps: tuple[Step, ...], path: tuple[str | int, ...]) -> Iterator[Found]:
-    for at, step in enumerate(steps):
-        if isinstance(step, str):
-            if not isinstance(document, dict) or step not in document:
-                return
-            document = document[step]
-            path = (*path, step)
-        elif not isinstance(document, list):
-            return
-        elif isinstance(step, int):
-            index = step + len(document) if step < 0 else step
-            if not 0 <= index < len(document):
-                return
-            document = document[index]
-            path = (*path, index)
-        else:
-            below = steps[at + 1 :]
-            for index, element in enumerate(document):
-                if step.admits(element):
-                    yield from _follow(element, below, (*path, index))
-            return
-    yield path, document
+    leading = next((at for at, step in enumerate(steps) if not isinstance(step, str)), len(steps))
+    return Path(text, tuple(step for step in steps[:leading] if isinstance(step, str)), tuple(steps[leading:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +128,17 @@ class Condition:
 
     def holds(self, document: Any) -> bool:
         """Whether any place that the path leads to is as wanted."""
-        for _, value in self.path.find(document):
-            if self.test == "":
-                if value is not None and value is not False:
-                    return True
-            elif self.test == "~":
-                if isinstance(value, str) and self.wanted in value:
-                    return True
-            elif (str(value).lower() if isinstance(value, bool) else value) == self.wanted:
-                return True
-        return False
+        if self.path.rest:
+            return any(self._admits(value) for _, value in self.path.find(document))
+        value = self.path.value(document)
+        return value is not MISSING and self._admits(value)
+
+    def _admits(self, value: Any) -> bool:
+        if self.test == "":
+            return value is not None and value is not False
+        if self.test == "~":
+            return isinstance(value, str) and self.wanted in value
+        return (str(value).lower() if isinstance(value, bool) else value) == self.wanted
 
 
 def parse_condition(text: str) -> Condition:

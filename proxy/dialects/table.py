@@ -21,7 +21,7 @@ from proxy.dialects.paths import Condition, Path, parse_condition, parse_path
 
 
 def _names_only(path: Path) -> Path:
-    if not path.steps or not all(isinstance(step, str) for step in path.steps):
+    if path.rest or not path.names:
         raise ValueError(f"{path.text!r} must be names only; [*] and filters belong in 'each' or 'span'")
     return path
 
@@ -30,6 +30,12 @@ def _path(value: object) -> Path:
     if not isinstance(value, str):
         raise ValueError("a path is a string")
     return parse_path(value)
+
+
+def _begins_with_name(path: Path) -> Path:
+    if not path.names:
+        raise ValueError(f"{path.text!r} must begin with a name")
+    return path
 
 
 def _condition(value: object) -> Condition:
@@ -48,6 +54,7 @@ def _pattern(value: str) -> str:
 
 APath = Annotated[Path, PlainValidator(_path)]
 ANamePath = Annotated[Path, PlainValidator(lambda value: _names_only(_path(value)))]
+ASpan = Annotated[Path, PlainValidator(lambda value: _begins_with_name(_path(value)))]
 ACondition = Annotated[Condition, PlainValidator(_condition)]
 APattern = Annotated[str, BeforeValidator(lambda value: _pattern(value) if isinstance(value, str) else value)]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -67,7 +74,7 @@ class _Text(_Part):
     each: APath
     text: ANamePath
     key: APath | None = None
-    span: APath | None = None
+    span: ASpan | None = None
     close: APath | None = None
     blank: list[ANamePath] = []
     shift: list[APath] = []

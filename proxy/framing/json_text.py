@@ -10,6 +10,7 @@ twice in one object the last one counts, as in every JSON library that an SDK us
 import json
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the C scanner, absent from the stubs
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ def parse(data: bytes) -> Any:
         raise FramingError(f"not a JSON text: {error}") from None
 
 
+@lru_cache(maxsize=256)
 def quote(text: str) -> bytes:
     """The inside of a JSON string that holds ``text``, in ASCII: safe in every charset, and for clients that cut lines at U+2028."""
     return json.dumps(text)[1:-1].encode()
@@ -97,7 +99,7 @@ def root_member(data: bytes, name: str, value: bytes) -> tuple[int, int, bytes]:
     if data[at : at + 1] != b"}":
         raise FramingError("a member can only be added to an object")
     comma = b"" if data[:at].rstrip(b" \t\n\r").endswith(b"{") else b","
-    return (at, at, comma + json.dumps(name).encode() + b":" + value)
+    return (at, at, b'%b"%b":%b' % (comma, quote(name), value))
 
 
 def within(data: bytes, span: Span, start: int, stop: int | None) -> Span:
@@ -157,14 +159,18 @@ def _strings_by_name(data: bytes, paths: Collection[Path]) -> dict[Path, int] | 
     found: dict[Path, int] = {}
     for name, likes in wanted.items():
         places = _values_of(data, name.encode())
-        if len(places) != len(likes) or len({tuple(s for s in path if isinstance(s, str)) for path in likes}) != 1:
+        if len(places) != len(likes) or (len(likes) > 1 and not _differ_in_indexes_only(likes)):
             return None
-        likes.sort(key=lambda path: [step for step in path if isinstance(step, int)])
+        likes.sort(key=lambda path: [step for step in path if type(step) is int])
         for path, start in zip(likes, places, strict=True):
             if data[start] != _QUOTE:
                 return None
             found[path] = start
     return found
+
+
+def _differ_in_indexes_only(paths: list[Path]) -> bool:
+    return len({tuple(step if type(step) is str else None for step in path) for path in paths}) == 1
 
 
 def _walk(data: bytes, paths: Collection[Path]) -> dict[Path, Span]:

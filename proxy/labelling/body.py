@@ -9,14 +9,14 @@ import json
 from collections.abc import Sequence
 
 from proxy.dialects.dialect import Dialect
-from proxy.dialects.engine import Unit, content
+from proxy.dialects.engine import Unit, content, spell
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
 from proxy.label.aigc import Aigc, parse as parse_aigc
 from proxy.label.errors import LabelError
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done
-from proxy.labelling.picture import Picture, kept
+from proxy.labelling.picture import Picture
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Draw, Piece
 from proxy.labelling.verdict import verdict
@@ -98,19 +98,14 @@ class BodyLabeller:
 
     def _shifted(self, unit: Unit, body: bytes, by: int) -> list[Place]:
         """Offsets into the text, moved behind the prefix; in characters (all of a notice's are of the basic plane)."""
-        if not unit.rule.shift:
-            return []
-        document = parse(body)
-        for step in unit.element:
-            document = document[step]
         moved = {
-            place: value + by
+            place: offset + by
             for path in unit.rule.shift
-            for place, value in path.find(document, unit.element)
-            if type(value) is int
+            for place, offset in path.find(unit.value, unit.element)
+            if type(offset) is int
         }
         found = spans(body, moved.keys()) if moved else {}
-        return [(*span, str(moved[place]).encode()) for place, span in found.items()]
+        return [(*span, b"%d" % moved[place]) for place, span in found.items()]
 
     def _item(self, unit: Unit, skipped: str, prefix: str = "", suffix: str = "") -> None:
         placed = (("prefix",) if prefix else ()) + (("suffix",) if suffix else ())
@@ -122,7 +117,7 @@ class BodyLabeller:
             Item(
                 produce_id=aigc.produce_id,
                 kind="text",
-                unit=spell(unit.element),
+                unit=unit.name,
                 placed=(*placed, *self._done.envelope),
                 skipped=skipped,
                 before=digest(text) if digest else "",
@@ -136,9 +131,9 @@ class BodyLabeller:
         """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""
         name, mark = self._dialect.metadata, self._done.mark
         if name not in document:
-            return root_member(body, name, mark.aigc.compact().encode())
-        self._done.aigc = kept(mark, mark.aigc, (upstream_label(document[name]),), "the answer")
-        return (*spans(body, [(name,)])[(name,)], self._done.aigc.compact().encode())
+            return root_member(body, name, self._done.aigc_json)
+        self._done.keep(upstream_label(document[name]), "the answer")
+        return (*spans(body, [(name,)])[(name,)], self._done.aigc_json)
 
 
 def upstream_label(value: object) -> Aigc:
@@ -148,7 +143,3 @@ def upstream_label(value: object) -> Aigc:
     except LabelError:
         raise LabellingError("the answer carries a label that cannot be read") from None
 
-
-def spell(place: tuple[str | int, ...]) -> str:
-    """A place as people write it: ``choices[0].message``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".") or "@"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from proxy.label.disclosure import ai_disclosure
 from proxy.labelling.coding import SUPPORTED
-from proxy.labelling.message import Headers, RequestHead
+from proxy.labelling.message import Headers, RequestHead, value
 from proxy.labelling.outcome import Done
 
 HOP_BY_HOP = frozenset(
@@ -23,6 +23,7 @@ _ABOUT_BYTES = frozenset(
     b"content-length content-encoding etag accept-ranges content-range digest content-digest repr-digest content-md5 "
     b"x-goog-hash ai-disclosure".split()
 )
+_NOT_OURS = HOP_BY_HOP | _ABOUT_BYTES
 _PREFIX = b"countermark-"
 _CHECKSUMS = b"x-amz-checksum-"
 
@@ -43,13 +44,11 @@ class Peer:
 
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
-    names = [
-        token.strip().lower()
-        for name, value in headers
-        if name.lower() == b"connection"
-        for token in value.split(b",")
-    ]
-    return frozenset(names) - {b"close", b"keep-alive"} if names else frozenset()
+    named = value(headers, b"connection")
+    if not named or named.lower() in (b"keep-alive", b"close"):
+        return frozenset()
+    tokens = b",".join(found for name, found in headers if name == b"connection").split(b",")
+    return frozenset(token.strip().lower() for token in tokens)
 
 
 def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -> Headers:
@@ -63,18 +62,18 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
     out: Headers = []
     told: dict[bytes, list[bytes]] = {}
     host = b""
-    for name, value in head.headers:
-        key = name.lower()
-        if key in _OUTBOUND_OWN or key in named or key.startswith(_PREFIX):
-            host = value if key == b"host" else host
-        elif key in _FORWARDED:
-            told.setdefault(key, []).append(value)
-        elif claimed and key in _CONDITIONAL:
+    for field in head.headers:
+        name = field[0]
+        if name in _OUTBOUND_OWN or name in named or name.startswith(_PREFIX):
+            host = field[1] if name == b"host" else host
+        elif name in _FORWARDED:
+            told.setdefault(name, []).append(field[1])
+        elif claimed and name in _CONDITIONAL:
             pass
-        elif claimed and key == b"accept-encoding":
-            out.append((name, _decodable(value)))
+        elif claimed and name == b"accept-encoding":
+            out.append((name, _decodable(field[1])))
         else:
-            out.append((name, value))
+            out.append(field)
     if forwarded:
         out += _forwarded(told if peer.trusted else {}, peer, host)
     return out
@@ -103,20 +102,23 @@ def _forwarded(told: dict[bytes, list[bytes]], peer: Peer, host: bytes) -> Heade
 
 def passed(headers: Headers) -> Headers:
     """The fields of a response that is passed on as it came."""
-    named = _named_by_connection(headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if (key := name.lower()) not in HOP_BY_HOP and key not in named and not key.startswith(_PREFIX)
-    ]
+    return _without(headers, HOP_BY_HOP)
 
 
 def relabelled(headers: Headers) -> Headers:
     """The fields of a response whose body changes: without those that describe the upstream's bytes."""
+    return _without(headers, _NOT_OURS)
+
+
+def _without(headers: Headers, names: frozenset[bytes]) -> Headers:
+    named = _named_by_connection(headers)
     return [
-        (name, value)
-        for name, value in passed(headers)
-        if (key := name.lower()) not in _ABOUT_BYTES and not key.startswith(_CHECKSUMS)
+        field
+        for field in headers
+        if field[0] not in names
+        and not field[0].startswith(_PREFIX)
+        and field[0] not in named
+        and not (names is _NOT_OURS and field[0].startswith(_CHECKSUMS))
     ]
 
 
@@ -130,7 +132,7 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
         out.append((STATUS, b"unlabelled"))
     else:
         if "header" in done.mark.carriers:
-            out.append((AIGC, done.aigc.compact().encode()))
+            out.append((AIGC, done.aigc_json))
         if "disclosure" in done.mark.carriers:
             out.append((DISCLOSURE, ai_disclosure(model, done.mark.operator.name, seconds)))
     return out + exposed(headers)
@@ -138,6 +140,6 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
 
 def exposed(headers: Headers) -> Headers:
     """What lets a page of another origin read our fields, where the upstream lets it read the answer (CORS)."""
-    if any(name.lower() == b"access-control-allow-origin" for name, _ in headers):
+    if value(headers, b"access-control-allow-origin"):
         return [(b"access-control-expose-headers", _EXPOSED)]
     return []

@@ -7,6 +7,7 @@ from typing import Literal
 from proxy.label.aigc import Aigc
 from proxy.label.identifier import item_id
 from proxy.label.seal import seal
+from proxy.labelling.errors import LabellingError
 from proxy.labelling.notices import SEPARATOR, Notices
 from proxy.policy.decision import Decision, ImageNotice, TextNotice
 
@@ -68,6 +69,22 @@ def propagated(operator: Operator, upstream: Aigc, produce_id: str) -> Aigc:
         operator.provider,
         produce_id,
         seal(operator.sealing, operator.provider, produce_id, upstream.label),
+    )
+
+
+def kept(mark: Mark, own: Aigc, found: tuple[Aigc, ...], where: str) -> Aigc:
+    """What becomes of labels that came from upstream: never two, and never one dropped in silence.
+
+    An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one that
+    names this operator as the producer (another Countermark in the chain). Anything else may be a user's forgery.
+    """
+    if len(set(found)) > 1:
+        raise LabellingError(f"{where} carries labels that contradict each other")
+    upstream = found[0]
+    if mark.trusted or upstream.content_producer == mark.operator.provider:
+        return propagated(mark.operator, upstream, own.produce_id)
+    raise LabellingError(
+        f"{where} came with a label already, and the upstream is not declared to label what it makes (labels: trusted)"
     )
 
 

@@ -1,7 +1,8 @@
 """The heads of HTTP messages as the relay moves them (RFC 9110 section 6).
 
 Header fields are an ordered list of byte pairs, never a mapping: order and repetition carry meaning, and a value is
-copied as it came. Names compare in lower case (RFC 9110 section 5.1).
+copied as it came. Names compare without regard to case (RFC 9110 section 5.1), so they are kept in lower case, as in
+HTTP/2 and ASGI: whoever makes a head lowers them once, and nobody does it again.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ class RequestHead:
     target: bytes
     headers: Headers
 
+    def value(self, name: bytes) -> bytes:
+        """The first value of the field ``name`` (in lower case), or empty bytes where it is absent."""
+        return value(self.headers, name)
+
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
@@ -28,15 +33,14 @@ class ResponseHead:
     status: int
     headers: Headers
 
-
-def values(headers: Headers, name: bytes) -> list[bytes]:
-    """Every value of the field ``name`` (given in lower case), in order."""
-    return [value for key, value in headers if key.lower() == name]
+    def value(self, name: bytes) -> bytes:
+        """The first value of the field ``name`` (in lower case), or empty bytes where it is absent."""
+        return value(self.headers, name)
 
 
 def value(headers: Headers, name: bytes) -> bytes:
-    """The field's first value, or empty bytes where the field is absent."""
+    """The first value of the field ``name`` (in lower case), or empty bytes where it is absent."""
     for key, found in headers:
-        if key.lower() == name:
+        if key == name:
             return found
     return b""

@@ -20,9 +20,9 @@ class Notices:
         self._words = tuple(sorted(words, key=len, reverse=True))
         self._initials = frozenset(word[0] for word in self._words)
         either = "|".join(map(re.escape, self._words)) or r"(?!)"
-        # A client may have trimmed the blank line, so it is optional; more than it is the model's own.
-        self._leading = re.compile(rf"\s*((?:{either})\n{{0,2}})").match
-        self._trailing = re.compile(rf"(\n{{0,2}}(?:{either}))\s*\Z").search
+        # The notices of several regimes stand one behind the other. A client may have trimmed the blank line, so it is optional; more than it is the model's own.
+        self._leading = re.compile(rf"\s*((?:{either})+\n{{0,2}})").match
+        self._trailing = re.compile(rf"(\n{{0,2}}(?:{either})+)\s*\Z").search
 
     def opening(self, text: str) -> Opening:
         """Whether a text begins with a notice; "maybe" where it is so short that it could still become one."""

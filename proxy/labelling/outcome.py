@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from proxy.label.aigc import Aigc
-from proxy.labelling.mark import Mark
+from proxy.labelling.mark import Mark, kept
 from proxy.labelling.verdict import ALREADY
 from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
@@ -11,15 +11,19 @@ from proxy.record.outcome import Outcome
 
 @dataclass(slots=True)
 class Done:
-    """The items of one answer so far. ``aigc`` is the label of the answer as a whole, ``envelope`` what carries it,
+    """The items of one answer so far. ``aigc_json`` is the label of the answer as a whole, ``envelope`` what carries it,
     ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
 
     mark: Mark
-    aigc: Aigc
+    aigc_json: bytes
     envelope: tuple[str, ...] = ()
     items: list[Item] = field(default_factory=list)
     failure: str = ""
     error: bool = False
+
+    def keep(self, upstream: Aigc, where: str) -> None:
+        """The answer came with a label: ours becomes that one with us as its propagator (see ``kept``)."""
+        self.aigc_json = kept(self.mark, self.mark.aigc, (upstream,), where).compact().encode()
 
     def outcome(self) -> tuple[Outcome, str]:
         """One word for the answer, and the reason in words. Nothing that should carry a label and does not is a success."""

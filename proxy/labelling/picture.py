@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from proxy.label.aigc import Aigc
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import Mark, propagated
+from proxy.labelling.mark import Mark, kept
 from proxy.media.badge import Badge
 from proxy.media.errors import MediaError
 from proxy.media.format import Format
@@ -89,22 +89,6 @@ def _label_of(picture: Picture, found: tuple[Aigc, ...]) -> Aigc:
     mark = picture.mark
     own = mark.of_item(picture.index)
     return own if not found else kept(mark, own, found, picture.unit)
-
-
-def kept(mark: Mark, own: Aigc, found: tuple[Aigc, ...], where: str) -> Aigc:
-    """What becomes of labels that came from upstream: never two, and never one dropped in silence.
-
-    An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one that
-    names this operator as the producer (another Countermark in the chain). Anything else may be a user's forgery.
-    """
-    if len(set(found)) > 1:
-        raise LabellingError(f"{where} carries labels that contradict each other")
-    upstream = found[0]
-    if mark.trusted or upstream.content_producer == mark.operator.provider:
-        return propagated(mark.operator, upstream, own.produce_id)
-    raise LabellingError(
-        f"{where} came with a label already, and the upstream is not declared to label what it makes (labels: trusted)"
-    )
 
 
 def _with_metadata(media: Format, data: bytes, aigc: Aigc) -> bytes:

@@ -13,7 +13,7 @@ from proxy.labelling.body import BodyLabeller
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import Guard
 from proxy.labelling.mark import Mark
-from proxy.labelling.message import Headers, ResponseHead, value
+from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.stream import StreamLabeller
@@ -56,12 +56,12 @@ def acts(decisions: Mapping[str, Decision]) -> bool:
     return any(decision.acts for decision in decisions.values())
 
 
-def framing(headers: Headers, first: bytes) -> Framing:
+def framing(head: ResponseHead, first: bytes) -> Framing:
     """How the body is cut, by its media type and its first bytes. Raises LabellingError where neither tells."""
     begins = first.lstrip(b"\xef\xbb\xbf \t\r\n")
     if begins.startswith((b"{", b"[")):
         return "json"
-    media_type = value(headers, b"content-type").partition(b";")[0].strip().lower()
+    media_type = head.value(b"content-type").partition(b";")[0].strip().lower()
     if media_type == b"text/event-stream" or begins.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
         return "sse"
     if not begins:
@@ -72,7 +72,7 @@ def framing(headers: Headers, first: bytes) -> Framing:
 def label(dialect: Dialect, asked: Asked, mark: Mark, framed: Framing, bounds: Bounds) -> Label:
     """The transforms that label one response."""
     envelope = tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in mark.carriers)
-    done = Done(mark, mark.aigc, envelope)
+    done = Done(mark, mark.aigc.compact().encode(), envelope)
     if framed == "json":
         return Label(Guard(BodyLabeller(dialect, asked, done, bounds.whole_body), done), done, None)
     if not dialect.stream:

@@ -42,8 +42,8 @@ class Read:
     stripped: int = 0
 
 
-def read(dialect: Dialect, server: str, notices: Notices, body: bytes) -> Read:
-    """Read a JSON request of this dialect for this kind of server; a body that is not JSON is left to the upstream."""
+def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
+    """Read a JSON request of this dialect, as its server speaks it; a body that is not JSON is left to the upstream."""
     if not body:
         return Read(Asked(), body)
     try:
@@ -63,8 +63,8 @@ def read(dialect: Dialect, server: str, notices: Notices, body: bytes) -> Read:
         model=model[:MODEL_LENGTH] if isinstance(model, str) else "",
         streaming=rules.stream is not None and rules.stream.value(document) is True,
         units=units if type(units) is int and units > 0 else 1,
-        machine=_machine(dialect, server, document),
-        continued=_continued(dialect, server, document, notices),
+        machine=_machine(dialect, document),
+        continued=_continued(dialect, document, notices),
     )
     return Read(asked, _without(body, cuts) if cuts else body, len(cuts))
 
@@ -89,11 +89,11 @@ def _without(body: bytes, cuts: dict[Path, list[Slice]]) -> bytes:
     return b"".join(cut(body, places))
 
 
-def _machine(dialect: Dialect, server: str, document: Any) -> Machine | None:
+def _machine(dialect: Dialect, document: Any) -> Machine | None:
     json = False
     choices: list[str] = []
     for claim in dialect.request.machine:
-        if (claim.servers and server not in claim.servers) or not claim.condition.holds(document):
+        if not claim.condition.holds(document):
             continue
         if claim.shows == "json":
             json = True
@@ -104,9 +104,9 @@ def _machine(dialect: Dialect, server: str, document: Any) -> Machine | None:
     return Machine(json, tuple(choices)) if json or choices else None
 
 
-def _continued(dialect: Dialect, server: str, document: Any, notices: Notices) -> bool:
+def _continued(dialect: Dialect, document: Any, notices: Notices) -> bool:
     for continuation in dialect.request.continuation:
-        if server in continuation.servers and continuation.condition.holds(document):
+        if continuation.condition.holds(document):
             last = document.get("messages", MISSING)
             text = last[-1].get("content") if isinstance(last, list) and last and isinstance(last[-1], dict) else None
             return isinstance(text, str) and notices.opening(text) == "yes"

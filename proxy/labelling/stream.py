@@ -18,10 +18,9 @@ from proxy.dialects.engine import Place, Unit, content
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
 from proxy.framing.sse import Block, Splitter
-from proxy.labelling.body import spell, upstream_label
+from proxy.labelling.body import upstream_label
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done
-from proxy.labelling.picture import kept
 from proxy.labelling.request import Asked
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.transform import Piece
@@ -174,7 +173,7 @@ class StreamLabeller:
         """What one record says of one unit."""
         unit = self._units.get(found.key)
         if unit is None:
-            unit = self._units[found.key] = _Unit(spell(found.element))
+            unit = self._units[found.key] = _Unit(found.name)
         text = found.text
         if text and unit.skipped is None:
             unit.text += text
@@ -228,7 +227,7 @@ class StreamLabeller:
         name, mark = self._dialect.metadata, self._done.mark
         if name in document:
             self._replaces_metadata = True
-            self._done.aigc = kept(mark, mark.aigc, (upstream_label(document[name]),), "the stream")
+            self._done.keep(upstream_label(document[name]), "the stream")
 
     def _written(self, pending: _Pending) -> bytes:
         """A record's bytes with its changes."""
@@ -243,7 +242,7 @@ class StreamLabeller:
         if pending.suffixes:
             places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, pending.suffixes).values()]
         if pending.metadata:
-            name, value = self._dialect.metadata, self._done.aigc.compact().encode()
+            name, value = self._dialect.metadata, self._done.aigc_json
             if self._replaces_metadata:
                 places.append((*spans(data, [(name,)])[(name,)], value))
             else:

@@ -20,9 +20,8 @@ def closing_record(block: Block, unit: Unit, suffix: str, metadata: str) -> Bloc
     document = parse(block.data or b"")
     element = _only(document, unit.element)
     for path in unit.rule.blank:
-        names = [step for step in path.steps if isinstance(step, str)]
         for holder in (document, element):
-            _remove(holder, names)
+            _remove(holder, path.names)
     document.pop(metadata, None)
     place = unit.parts[-1][0][len(unit.element) :]
     holder = element
@@ -42,7 +41,7 @@ def _only(document: Any, place: tuple[str | int, ...]) -> Any:
     return document
 
 
-def _remove(holder: Any, names: list[str]) -> None:
+def _remove(holder: Any, names: tuple[str, ...]) -> None:
     for name in names[:-1]:
         holder = holder.get(name) if isinstance(holder, dict) else None
     if isinstance(holder, dict):

@@ -1,13 +1,13 @@
 """Drawing: the badge on the pixels. The only door to Pillow.
 
-Law: outside the badge's box nothing about the picture changes: size, format, colours, alpha, bit depth, metadata. In PNG
-every other pixel is the same; in JPEG, which is compressed anew with its own tables and sampling, it is nearly so.
-A picture is read whole or it is an error, and nothing is decoded before its size is known to be within the bound.
+Law: outside the badge's box nothing about the picture changes: size, format, colours, alpha, bit depth, metadata. In
+PNG every other pixel is the same; in JPEG, which is compressed anew with its own tables and sampling, nearly so. A
+picture is read whole or it is an error, and nothing is decoded before its size is known to be within the bound.
 """
 
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 
@@ -75,15 +75,19 @@ def stamp(data: bytes, badge: Badge, font: bytes, max_pixels: int) -> Stamped:
 def missing_glyphs(font: bytes, words: str) -> str:
     """The characters of ``words`` that the font cannot show, each once, in order. MediaError where it is no font.
 
-    What a font lacks is drawn as its ``.notdef`` glyph, so that the masks are compared.
+    What a font lacks is drawn as its ``.notdef`` glyph, so that the masks are compared. Control characters, line breaks
+    among them, are no part of a badge.
     """
     face = _face(font, _SAMPLE_PIXELS)
     lacking = _mask(face, "\U0010ffff")  # a noncharacter: no font has it
-    return "".join(
-        character
-        for character in dict.fromkeys(words)
-        if _mask(face, character).tobytes() == lacking.tobytes() and not (character.isspace() and not lacking.width)
-    )
+
+    def missing(character: str) -> bool:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return True
+        same = _mask(face, character).tobytes() == lacking.tobytes()
+        return same and not (character.isspace() and not lacking.width)
+
+    return "".join(filter(missing, dict.fromkeys(words)))
 
 
 def measured_ink(font: bytes, words: str, pixels: int) -> int:
@@ -170,12 +174,151 @@ def _stamp_jpeg(data: bytes, badge: Badge, font: bytes) -> Stamped:
 
 def _stamp_png(data: bytes, badge: Badge, font: bytes) -> Stamped:
     header, chunks, trailer = png.parse(data)
-    held = {chunk.kind: bytes(chunk.data) for chunk in chunks if chunk.kind in (b"PLTE", b"tRNS", b"hIST", b"acTL")}
-    if b"acTL" in held:
+    if any(chunk.kind == b"acTL" for chunk in chunks):
         raise MediaError("an animated PNG is not supported yet")
     patch, box = _placed(badge, font, (header.width, header.height), png.orientation(chunks))
     samples = b"".join(chunk.data for chunk in chunks if chunk.kind == b"IDAT")
-    picture = _decode(header, samples)
-    changed: dict[bytes, Callable[[bytes], bytes | None]] = {}
-    ...
-    return Stamped(data, box)
+    colours = {chunk.kind: bytes(chunk.data) for chunk in chunks if chunk.kind in (b"PLTE", b"tRNS", b"hIST")}
+    canvas = _canvas(header, _decode(header, samples), patch, colours)
+    for image in canvas.images:
+        image.paste(canvas.patch, box)
+    pieces: list[bytes | memoryview] = [png.SIGNATURE]
+    drawn = False
+    for chunk in chunks:
+        if chunk.kind == b"IDAT":
+            pieces += () if drawn else (png.chunk_bytes(b"IDAT", part) for part in _encode(canvas))
+            drawn = True
+        elif chunk.kind == b"IHDR":
+            pieces.append(png.chunk_bytes(b"IHDR", canvas.header.pack()))
+        elif chunk.kind != b"caBX":
+            old = bytes(chunk.data)
+            new = canvas.rewrite(chunk.kind, old)
+            if new is not None:
+                pieces.append(chunk.whole if new == old else png.chunk_bytes(chunk.kind, new))
+    return Stamped(b"".join([*pieces, trailer]), box)
+
+
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    """What is drawn on, the patch in its terms, and what the other chunks become (None: nothing) to be read right."""
+
+    header: png.Header
+    images: list[Image.Image]
+    patch: Image.Image
+    rewrite: Callable[[bytes, bytes], bytes | None] = lambda kind, data: data
+
+
+def _canvas(header: png.Header, images: list[Image.Image], patch: Image.Image, colours: dict[bytes, bytes]) -> _Canvas:
+    transparent = colours.get(b"tRNS", b"")
+    header = replace(header, interlaced=False)
+    if header.colour == 3:
+        return _indexed_canvas(header, images[0], patch, colours)
+    if header.depth < 8:
+        top = (1 << header.depth) - 1
+        if not transparent:
+            return _Canvas(header, images, patch.point([round(level * top / 255) for level in range(256)]))
+        # With so few levels, the transparent one can be black or white itself.
+        scale = 255 // top
+        grey = images[0].point([min(255, level * scale) for level in range(256)])
+        key = _scaled(transparent, scale)
+        return _Canvas(
+            replace(header, depth=8),
+            [grey],
+            _opaque(patch, key, 8),
+            lambda kind, data: _scaled(data, scale) if kind in (b"tRNS", b"bKGD") else data,
+        )
+    if transparent and header.colour in (0, 2):
+        patch = _opaque(patch, transparent, header.depth)
+    if (header.colour, header.depth) == (0, 16):
+        patch = Image.merge("LA", (patch, patch))
+    elif (header.colour, header.depth) == (4, 16):
+        opaque = Image.new("L", patch.size, 255)
+        patch = Image.merge("RGBA", (patch, patch, opaque, opaque))
+    return _Canvas(header, images, patch.convert(images[0].mode))
+
+
+def _indexed_canvas(header: png.Header, image: Image.Image, patch: Image.Image, colours: dict[bytes, bytes]) -> _Canvas:
+    entries, alphas = colours[b"PLTE"], colours.get(b"tRNS", b"")
+    # A histogram counts the entries that there are.
+    room = len(entries) // 3 if b"hIST" in colours else 1 << header.depth
+    greys = palette.greys(entries, alphas, room)
+    if greys is not None:
+        return _Canvas(
+            header,
+            [image],
+            patch.point(list(greys.indices)),
+            lambda kind, data: greys.palette if kind == b"PLTE" else data,
+        )
+    tables = palette.channels(entries, alphas)
+    mode = "RGBA" if len(tables) == 4 else "RGB"
+    return _Canvas(
+        replace(header, depth=8, colour=6 if mode == "RGBA" else 2),
+        [Image.merge(mode, [image.point(list(table)) for table in tables])],
+        patch.convert(mode),
+        lambda kind, data: palette.promoted(kind, data, entries, mode == "RGBA"),
+    )
+
+
+def _opaque(patch: Image.Image, key: bytes, depth: int) -> Image.Image:
+    """The patch without the level that the picture declares transparent; ``key`` is a tRNS chunk's data."""
+    levels = set(key) if depth == 16 else set(key[1::2])
+    if len(levels) != 1:
+        return patch
+    (level,) = levels
+    return patch.point([*range(level), level - 1 if level else 1, *range(level + 1, 256)])
+
+
+def _scaled(data: bytes, scale: int) -> bytes:
+    """A grey level of two bytes, as tRNS and bKGD hold it, in the levels of 8 bits."""
+    return min(255, int.from_bytes(data[:2]) * scale).to_bytes(2)
+
+
+def _decode(header: png.Header, samples: bytes) -> list[Image.Image]:
+    """The samples as they are, in one image or two (see ``_LAYOUTS``); under 8 bits each level is a byte."""
+    size = (header.width, header.height)
+    mode, forms = _LAYOUTS.get((header.colour, header.depth), ("P", (f"P;{header.depth}",)))
+    try:
+        images = [Image.frombytes(mode, size, samples, "zip", form, header.interlaced) for form in forms]
+    except (OSError, ValueError) as error:
+        raise MediaError(f"the PNG cannot be decoded: {error}") from None
+    return [Image.frombytes("L", size, image.tobytes()) if mode == "P" else image for image in images]
+
+
+def _encode(canvas: _Canvas) -> Iterator[bytes]:
+    """The picture as parts of one zlib stream, made strip by strip so that a large one is never held twice.
+
+    Of the filters, Up alone costs next to nothing to make and serves every kind of picture; indices and packed levels
+    compress best without one (PNG, third edition, section 12.7).
+    """
+    header = canvas.header
+    length = header.row_bytes
+    kind = _FILTER_NONE if header.colour == 3 or header.depth < 8 else _FILTER_UP
+    compressor = isal_zlib.compressobj(level=1)
+    rows = max(1, _STRIP_BYTES // length)
+    above = bytes(length)
+    for top in range(0, header.height, rows):
+        raw = _rows(canvas, top, min(top + rows, header.height))
+        size = (length, len(raw) // length)
+        lines = Image.frombuffer("L", size, raw, "raw", "L", 0, 1)
+        if kind == _FILTER_UP:
+            shifted = Image.frombuffer("L", size, above + raw[:-length], "raw", "L", 0, 1)
+            lines = ImageChops.subtract_modulo(lines, shifted)
+            above = raw[-length:]
+        filtered = Image.new("L", (length + 1, size[1]), kind)
+        filtered.paste(lines, (1, 0))
+        if part := compressor.compress(filtered.tobytes()):
+            yield part
+    yield compressor.flush()
+
+
+def _rows(canvas: _Canvas, top: int, bottom: int) -> bytes:
+    """Rows of samples as PNG stores them, unfiltered."""
+    width, depth = canvas.header.width, canvas.header.depth
+    parts = [image.crop((0, top, width, bottom)).tobytes() for image in canvas.images]
+    if depth < 8:
+        return Image.frombytes("P", (width, bottom - top), parts[0]).tobytes("raw", f"P;{depth}")
+    if len(parts) == 1:
+        return parts[0]
+    woven = bytearray(2 * len(parts[0]))
+    woven[0::2], woven[1::2] = parts
+    return bytes(woven)

@@ -1,0 +1,6 @@
+"""``python -m proxy`` is ``countermark``."""
+
+from proxy.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The response to a claimed request, on its way to the client: passed with the reason, labelled whole, or as a stream."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from proxy.account import Account
+from proxy.bounds import Lease
+from proxy.client import Client
+from proxy.label.identifier import derived_id
+from proxy.labelling import headers as fields
+from proxy.labelling.coding import decode, decoders
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.mark import mark
+from proxy.labelling.message import Headers
+from proxy.labelling.plan import Label, acts, framing, label, needs_no_label
+from proxy.labelling.request import Asked
+from proxy.labelling.transform import Conclude, Draw, Piece
+from proxy.policy.decision import Decision
+from proxy.record.outcome import Outcome
+from proxy.service import Claim, Service
+from proxy.upstream import Response
+
+
+class Answer:
+    """One response of the upstream's, and what it takes to send it on."""
+
+    __slots__ = (
+        "_account", "_asked", "_chain", "_claim", "_client", "_decisions", "_headers", "_lease", "_response", "_service", "_status"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        service: Service,
+        client: Client,
+        claim: Claim,
+        asked: Asked,
+        decisions: Mapping[str, Decision],
+        response: Response,
+        account: Account,
+        lease: Lease,
+    ) -> None:
+        self._service = service
+        self._client = client
+        self._claim = claim
+        self._asked = asked
+        self._decisions = decisions
+        self._response = response
+        self._account = account
+        self._lease = lease
+        self._status = response.head.status
+        self._headers: Headers = []
+
+    async def send(self) -> None:
+        """Send the answer. Raises what the relay's table names."""
+        head = self._response.head
+        why = needs_no_label(self._client.head.method, head)
+        if why or not acts(self._decisions):
+            await self._pass(why or "no rule asks for anything")
+            return
+        self._chain = decoders(head.value(b"content-encoding"))
+        first = await self._first()
+        plan, begun = await self._plan(first)
+        self._headers = fields.relabelled(head.headers)
+        if plan.terminal is None:
+            await self._whole(plan, begun)
+        else:
+            await self._stream(plan, begun)
+
+    async def _pass(self, why: str) -> None:
+        """Nothing in it needs a label: send it on as it comes."""
+        account, client = self._account, self._client
+        outcome = Outcome.ERROR_RESPONSE if self._status >= 400 else Outcome.PASSED
+        await account.settle(outcome, why, status=self._status)
+        await client.start(self._status, fields.passed(self._response.head.headers))
+        while data := await self._response.read():
+            await client.send(data)
+        await client.finish()
+
+    async def _plan(self, first: bytes) -> tuple[Label, bytes]:
+        """How the answer is labelled, and as much of it as has been read."""
+        service, claim, asked = self._service, self._claim, self._asked
+        assert claim.route is not None
+        assert claim.dialect is not None
+        assert claim.match is not None
+        framed = framing(self._response.head, first)
+        if (framed == "sse") is not asked.streaming:
+            self._decisions = service.decide(claim, asked, streaming=framed == "sse")
+        identifier = self._account.id
+        if claim.match.stored:
+            first = await self._rest(first)
+            identifier = derived_id(service.keys.stored, service.operator.provider, first)
+        language = self._client.head.value(b"accept-language").decode("latin-1")
+        trusted = claim.route.upstream.labels == "trusted"
+        marked = mark(service.operator, identifier, self._decisions, language, trusted=trusted)
+        return label(claim.dialect, asked, marked, framed, service.bounds), first
+
+    # The body, decoded.
+
+    async def _first(self) -> bytes:
+        """The first decoded bytes that are not white space, or empty bytes where there are none."""
+        before = b""
+        while data := await self._response.read():
+            before += self._undone(data)
+            if not before.isspace() and before:
+                return before
+        self._end_coding()
+        return b""
+
+    async def _next(self) -> bytes | None:
+        """The next decoded bytes, perhaps none; None at the body's clean end."""
+        data = await self._response.read()
+        if data:
+            return self._undone(data)
+        self._end_coding()
+        return None
+
+    def _undone(self, data: bytes) -> bytes:
+        self._account.bytes_in += len(data)
+        if not self._chain:
+            return data
+        parts: list[bytes] = []
+        size, limit = 0, self._service.bounds.whole_body
+        for piece in decode(self._chain, data):
+            size += len(piece)
+            if size > limit:
+                raise LabellingError(f"the answer is longer than {limit} bytes")
+            parts.append(piece)
+        return b"".join(parts)
+
+    def _end_coding(self) -> None:
+        for one in self._chain:
+            one.end()
+
+    async def _rest(self, first: bytes) -> bytes:
+        """A stored answer is read to its end before it is labelled: its id is made from all of its bytes."""
+        parts, size, limit = [first], len(first), self._service.bounds.whole_body
+        while (data := await self._next()) is not None:
+            size += len(data)
+            if size > limit:
+                raise LabellingError(f"the answer is longer than {limit} bytes")
+            self._lease.take(len(data))
+            parts.append(data)
+        return b"".join(parts)
+
+    # A whole answer: read, labelled, recorded, sent.
+
+    async def _whole(self, plan: Label, begun: bytes) -> None:
+        self._lease.take(len(begun))
+        pieces = [*plan.guard.feed(begun)]
+        while (data := await self._next()) is not None:
+            self._lease.take(len(data))
+            pieces += plan.guard.feed(data)
+        pieces += plan.guard.end()
+        body = b"".join(await self._worked(pieces, plan))
+        headers = self._headers + self._ours(plan)
+        headers.append((b"content-length", b"%d" % len(body)))
+        self._account.bytes_out = len(body)
+        await self._settle(plan)
+        await self._client.start(self._status, headers)
+        await self._client.finish(body)
+
+    async def _worked(self, pieces: Sequence[Piece], plan: Label) -> list[bytes]:
+        """The pieces with all Work done, in order; where one fails, what the policy says of the whole answer."""
+        jobs = [self._service.workshop.label(piece.picture) for piece in pieces if isinstance(piece, Draw)]
+        results = await asyncio.gather(*jobs, return_exceptions=True) if jobs else []
+        drawn: list[bytes] = []
+        for result in results:
+            if isinstance(result, LabellingError):
+                return await self._worked(plan.guard.fail(str(result)), plan)
+            if isinstance(result, BaseException):
+                raise result
+            drawn.append(result[0])
+            plan.done.items.append(result[1])
+        waiting = iter(drawn)
+        return [next(waiting) if isinstance(piece, Draw) else _bytes(piece) for piece in pieces]
+
+    # A stream: labelled as it comes, its end recorded before the client sees it.
+
+    async def _stream(self, plan: Label, begun: bytes) -> None:
+        self._account.open()
+        if not self._response.head.value(b"x-accel-buffering"):
+            self._headers.append((b"x-accel-buffering", b"no"))  # a buffering front end would hold the tokens back
+        data: bytes | None = begun
+        while data is not None:
+            for piece in plan.guard.feed(data):
+                await self._emit(piece, plan)
+            data = await self._next()
+        for piece in plan.guard.end():
+            await self._emit(piece, plan)
+        await self._begin(plan)
+        await self._settle(plan)
+        await self._client.finish()
+
+    async def _emit(self, piece: Piece, plan: Label) -> None:
+        assert plan.terminal is not None
+        await self._begin(plan)
+        for last in plan.terminal.feed(_bytes(piece)):
+            data = _bytes(last)
+            self._account.bytes_out += len(data)
+            if isinstance(last, Conclude):
+                await self._settle(plan)
+            await self._client.send(data)
+
+    async def _begin(self, plan: Label) -> None:
+        """Send the head, once, when the first entry is on disk."""
+        if not self._client.started:
+            await self._account.opened()
+            await self._client.start(self._status, self._headers + self._ours(plan))
+
+    async def _settle(self, plan: Label) -> None:
+        outcome, reason = plan.done.outcome()
+        await self._account.settle(outcome, reason, status=self._status, items=tuple(plan.done.items))
+
+    def _ours(self, plan: Label) -> Headers:
+        return fields.ours(
+            plan.done,
+            self._headers,
+            model=self._asked.model,
+            policy=self._service.policy,
+            seconds=self._account.at // 1_000_000_000,
+        )
+
+
+def _bytes(piece: Piece) -> bytes:
+    match piece:
+        case bytes():
+            return piece
+        case Conclude(data):
+            return data
+    raise AssertionError("a stream holds no Work yet")

@@ -1,0 +1,207 @@
+"""The command line: what people type, what they are told, and the exit status.
+
+The law of the status: 0, it ended as asked. 1, it was asked rightly and could not be done (a port is taken, a file
+cannot be opened); one sentence says what, and what to do. 2, it was asked wrongly (options, configuration); every fault
+is told, each on a line of its own. Nobody is shown a traceback for something that they can put right themselves.
+"""
+
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import metadata
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from proxy import logs
+from proxy.app import app
+from proxy.keys import KeysError
+from proxy.ledger import LedgerError
+from proxy.server import Server, bind
+from proxy.settings import Listen, Settings, SettingsError, from_flags, load
+from proxy.settings_model import read_listen
+
+FAILED, MISUSED = 1, 2
+
+NOTHING_TO_SERVE = (
+    "Countermark needs to know which model endpoint it stands in front of. Either name a configuration file:",
+    "    countermark serve --config config.yaml",
+    "or say it in one line, with your own provider code or name:",
+    "    countermark serve --upstream http://127.0.0.1:8000 --provider YOUR-NAME --policy cn-gb45438",
+)
+
+commands = typer.Typer(
+    name="countermark",
+    help="A reverse proxy that labels what generative models produce, as the law asks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ListenOption = Annotated[
+    str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes any free one.")
+]
+
+
+def main() -> None:
+    """The command ``countermark``."""
+    for stream in (sys.stdout, sys.stderr):
+        # Notices are Chinese; a terminal that cannot show them gets question marks, not a traceback.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    commands()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"countermark {version()}")
+        raise typer.Exit
+
+
+@commands.callback()
+def countermark(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A reverse proxy that labels what generative models produce, as the law asks."""
+
+
+@commands.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration; config.yaml is the sample.")
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option("--upstream", metavar="URL", help="Without a file: the model endpoint.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="ID", help="Without a file: your provider code or name.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option("--policy", metavar="NAME", help="Without a file: a policy such as cn-gb45438; may be repeated."),
+    ] = None,
+    listen: ListenOption = None,
+) -> None:
+    """Stand in front of model endpoints and label what they answer, until told to stop."""
+    one_line = {"--upstream": upstream, "--provider": provider, "--policy": policy}
+    given = [option for option, value in one_line.items() if value]
+    missing = [option for option, value in one_line.items() if not value]
+    try:
+        if config is not None:
+            if given:
+                _end(MISUSED, f"--config and {', '.join(given)} exclude each other: put it into the file")
+            settings = _elsewhere(load(config), listen)
+        elif not given:
+            _end(MISUSED, *NOTHING_TO_SERVE)
+        elif not upstream or not provider or not policy:
+            _end(MISUSED, f"{' and '.join(missing)} missing: the one-line form needs all three,", NOTHING_TO_SERVE[-1])
+        else:
+            settings = _elsewhere(from_flags(upstream, provider, policy), listen)
+    except SettingsError as error:
+        _end(MISUSED, *error.faults)
+    logs.to_stderr()
+    _serve(settings)
+
+
+@commands.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the show.")] = False,
+    listen: ListenOption = None,
+) -> None:
+    """See it work, without a key and without a network: a built-in model, and Countermark in front of it."""
+    # Imported here: what serves real traffic loads neither the demo nor its client.
+    from proxy import demo as show
+
+    try:
+        place = read_listen(listen) if listen else None
+    except ValueError as error:
+        _end(MISUSED, f"--listen: {error}")
+    try:
+        listener = show.listener(place)
+    except OSError as error:
+        _end(FAILED, _taken(place or show.USUAL, error))
+    logs.to_stderr()
+    try:
+        shown = show.run(listener, Console(highlight=False), once=once)
+    except (show.DemoError, LedgerError, SettingsError) as error:
+        _end(FAILED, str(error))
+    except KeyboardInterrupt:
+        shown = True
+    if not shown:
+        _end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return metadata.version("countermark")
+    except metadata.PackageNotFoundError:
+        return "(run from its source, not installed)"
+
+
+def _elsewhere(settings: Settings, listen: str | None) -> Settings:
+    """The settings with another place to listen, where one is given."""
+    if listen is None:
+        return settings
+    try:
+        return replace(settings, listen=read_listen(listen))
+    except ValueError as error:
+        raise SettingsError([f"--listen: {error}"]) from None
+
+
+def _serve(settings: Settings) -> None:
+    try:
+        # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
+        listener = bind(*settings.listen)
+    except OSError as error:
+        _end(FAILED, _taken(settings.listen, error))
+    try:
+        server = Server(app(settings), listening=lambda address: _greet(settings, Listen(*address)))
+    except SettingsError as error:
+        _end(MISUSED, *error.faults)
+    except KeysError as error:
+        _end(FAILED, f"the keys cannot be used: {error}")
+    except LedgerError as error:
+        _end(FAILED, f"the ledger cannot be opened: {error}")
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again once it has ended; met by its own handler, the process ends with status 0.
+        signal.signal(asked_to_stop, server.handle_exit)
+    server.run(sockets=[listener])
+
+
+def _greet(settings: Settings, address: Listen) -> None:
+    """What a person wants to know at the start: where we listen, in front of what, by which rules, what is kept."""
+    lines = [f"Countermark {version()} listens on http://{_spelled(address)} as {settings.provider_id}"]
+    for route in settings.routes:
+        rules = ", ".join(route.policies) or "no policy, so answers pass unlabelled"
+        lines.append(f"  {route.path} -> {route.upstream.url}: {rules}")
+    lines.append(f"  records: {settings.ledger.path if settings.ledger else 'none are kept (ledger: off)'}")
+    _say(lines)
+
+
+def _taken(place: Listen, error: OSError) -> str:
+    return (
+        f"cannot listen on {_spelled(place)}: {error.strerror or error}. "
+        "Stop what listens there, or choose another place with --listen HOST:PORT"
+    )
+
+
+def _spelled(place: Listen) -> str:
+    return f"[{place.host}]:{place.port}" if ":" in place.host else f"{place.host}:{place.port}"
+
+
+def _end(status: int, *lines: str) -> NoReturn:
+    _say(lines)
+    raise typer.Exit(status)
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Lines for a person, on stderr, as they are: editors and scripts find file:line:column at the beginning."""
+    for line in lines:
+        typer.echo(line, err=True)

@@ -1,0 +1,162 @@
+"""The client's side of one exchange, over ASGI: its request taken in, its leaving noticed, the response sent.
+
+The law: a response that was begun ends whole or is cut (Aborted); what was sent is never added to after its end.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any
+
+import orjson
+
+from proxy.bounds import Lease
+from proxy.labelling.headers import Peer
+from proxy.labelling.message import Headers, RequestHead
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+# An ASGI extension of our server's: ``tell(callback)`` calls back when the connection is lost. Elsewhere a task that
+# waits for ``http.disconnect`` does the same, at the price of a task for every request.
+LOST = "countermark.lost"
+
+
+class Aborted(Exception):
+    """The response cannot be finished: raised out of the application, so that the server cuts the connection."""
+
+
+class ClientLeft(Exception):
+    """The client closed its connection."""
+
+
+class TooLarge(Exception):
+    """A request's body is longer than the bound."""
+
+
+class Client:
+    """Who sent the request and waits for the response. ``started`` and ``finished`` tell how far the response is,
+    ``left`` that nobody waits any more."""
+
+    __slots__ = ("_receive", "_scope", "_send", "_watch", "finished", "head", "left", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._watch: asyncio.Task[None] | None = None
+        self.started = self.finished = self.left = False
+        path, query = scope["raw_path"], scope["query_string"]
+        self.head = RequestHead(scope["method"], path + b"?" + query if query else path, scope["headers"])
+
+    @property
+    def path(self) -> bytes:
+        """The request's path as it was sent, percent-encoded, without the query."""
+        return self._scope["raw_path"]  # type: ignore[no-any-return]
+
+    def peer(self, trusts: Callable[[str], bool]) -> Peer:
+        """The connection's other end; ``trusts`` says whose forwarding fields are believed."""
+        client = self._scope.get("client")
+        address = client[0] if client else ""
+        return Peer(address, self._scope.get("scheme", "http"), trusts(address))
+
+    # The request.
+
+    async def body(self, limit: int, lease: Lease) -> bytes:
+        """The whole body, at most ``limit`` bytes, paid for from ``lease``. Raises TooLarge, Overloaded, ClientLeft."""
+        announced = self.head.value(b"content-length")
+        if announced and int(announced) > limit:
+            raise TooLarge(f"the request's body is longer than {limit} bytes")
+        message = await self._message()
+        parts = [message.get("body", b"")]
+        size = len(parts[0])
+        lease.take(size)
+        while message.get("more_body"):
+            message = await self._message()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise TooLarge(f"the request's body is longer than {limit} bytes")
+            lease.take(len(part))
+            parts.append(part)
+        if size > limit:
+            raise TooLarge(f"the request's body is longer than {limit} bytes")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def upload(self) -> tuple[AsyncIterator[bytes] | None, int | None]:
+        """The body as it comes, and its length where that is known; None where there is none."""
+        length = self.head.value(b"content-length")
+        if not length and not self.head.value(b"transfer-encoding"):
+            await self._message()
+            return None, None
+        return self._chunks(), int(length) if length else None
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await self._message()
+            more = message.get("more_body", False)
+            if data := message.get("body"):
+                yield data
+
+    async def _message(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.left = True
+            raise ClientLeft
+        return message
+
+    def watch(self) -> None:
+        """From now on, cancel the running task when the client leaves; to be called once the request is in whole."""
+        task = asyncio.current_task()
+        assert task is not None
+        tell = (self._scope.get("extensions") or {}).get(LOST)
+        if tell is not None:
+            tell(partial(self._lost, task))
+        else:
+            self._watch = asyncio.get_running_loop().create_task(self._watched(task))
+
+    async def _watched(self, exchange: "asyncio.Task[Any]") -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._lost(exchange)
+
+    def _lost(self, exchange: "asyncio.Task[Any]") -> None:
+        if not self.finished:
+            self.left = True
+            exchange.cancel()
+
+    def unwatch(self) -> None:
+        """The exchange is over; safe to call twice."""
+        self.finished = True
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    # The response.
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the response's head."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of the body; returns when there is room for more."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        """Send the last piece; the response is whole."""
+        self.finished = True
+        await self._send({"type": "http.response.body", "body": data})
+
+    async def refuse(self, status: int, code: str, message: str, retry_after: int = 0) -> None:
+        """An answer of our own: JSON in the shape in which SDKs show errors to their users."""
+        body = orjson.dumps({"error": {"message": message, "type": "countermark", "code": code}})
+        headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if retry_after:
+            headers.append((b"retry-after", b"%d" % retry_after))
+        await self.start(status, headers)
+        await self.finish(body)

@@ -1,0 +1,181 @@
+"""The laws of labelling a file, over every sample of every format."""
+
+import json
+import random
+import shutil
+import subprocess
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from proxy.label.aigc import Aigc
+from proxy.media.badge import Badge
+from proxy.media.errors import MediaError
+from proxy.media.format import Format
+from proxy.media.formats import FORMATS, find
+from proxy.media.pixels import stamp
+
+OURS = Aigc.first_write("ACME", "019c0e7e5f3a7b2c8d4e6f708192a3b4", '{"a":"<b>&\'"}')
+OTHER = Aigc.first_write("00OTHER", "2")
+SAMPLE_LABEL = Aigc.first_write("doubao", "7642551196644884771")
+SAMPLES = Path(__file__).parent.parent / "samples"
+EXIFTOOL = shutil.which("exiftool")
+
+
+def format_of(path: Path) -> tuple[Format, bytes]:
+    data = path.read_bytes()
+    found = find(data)
+    assert found is not None
+    return found, data
+
+
+def test_find_knows_each_format_by_its_first_bytes(sample: Path) -> None:
+    found, _ = format_of(sample)
+    assert found.TYPES[0] == {".png": "image/png", ".jpg": "image/jpeg"}[sample.suffix]
+
+
+def test_no_two_formats_claim_a_type() -> None:
+    types = [kind for found in FORMATS for kind in found.TYPES]
+    assert len(types) == len(set(types))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"<svg/>", b"\xff\xd8"])
+def test_find_claims_nothing_else(data: bytes) -> None:
+    assert find(data) is None
+
+
+def test_size_is_the_stored_size(sample: Path) -> None:
+    found, data = format_of(sample)
+    assert found.size(data) == (96, 64)
+
+
+def test_read_finds_the_label_of_each_labelled_sample(sample: Path) -> None:
+    found, data = format_of(sample)
+    expected = (SAMPLE_LABEL,) if sample.name.startswith("labelled") else ()
+    assert found.read(data) == expected
+
+
+def test_what_is_written_is_read_back_alone(writable_sample: Path) -> None:
+    found, data = format_of(writable_sample)
+    written = found.write(data, OURS)
+    assert found.read(written) == (OURS,)
+    assert b"doubao" not in written
+    assert not found.has_manifest(written)
+
+
+def test_writing_twice_equals_writing_once(writable_sample: Path) -> None:
+    found, data = format_of(writable_sample)
+    once = found.write(data, OURS)
+    assert found.write(once, OURS) == once
+    assert found.write(found.write(data, OTHER), OURS) == once
+
+
+def test_writing_changes_no_pixel(writable_sample: Path) -> None:
+    found, data = format_of(writable_sample)
+    before, after = Image.open(BytesIO(data)), Image.open(BytesIO(found.write(data, OURS)))
+    assert (before.mode, before.size) == (after.mode, after.size)
+    assert before.tobytes() == after.tobytes()
+    assert before.info.get("icc_profile") == after.info.get("icc_profile")
+
+
+def test_the_manifest_is_known(sample: Path) -> None:
+    found, data = format_of(sample)
+    assert found.has_manifest(data) == (sample.stem == "manifest")
+
+
+def test_any_prefix_is_a_media_error_or_nothing(sample: Path, font: bytes) -> None:
+    found, data = format_of(sample)
+    for end in range(len(data)):
+        for act in acts(found, font):
+            check(act, data[:end])
+
+
+def test_any_flipped_byte_is_a_media_error_or_nothing(sample: Path, font: bytes) -> None:
+    found, data = format_of(sample)
+    generator = random.Random(sample.name)
+    for _ in range(60):
+        flipped = bytearray(data)
+        for _ in range(generator.choice((1, 1, 3))):
+            flipped[generator.randrange(8, len(data))] ^= 1 << generator.randrange(8)
+        for act in acts(found, font):
+            check(act, bytes(flipped))
+
+
+def test_any_flipped_byte_behind_a_good_checksum_too(png_sample: Path, font: bytes) -> None:
+    found, data = format_of(png_sample)
+    generator = random.Random(png_sample.name)
+    for _ in range(60):
+        flipped = bytearray(data)
+        position = generator.choice([at for at in range(8, 60) if at < len(data) - 8])
+        if generator.random() < 0.5:
+            position = generator.randrange(8, len(data) - 8)
+        flipped[position] ^= 1 << generator.randrange(8)
+        for act in acts(found, font):
+            check(act, mended(bytes(flipped)))
+
+
+def mended(data: bytes) -> bytes:
+    """The same chunks with their checksums made right, as far as their lengths hold."""
+    out, position = bytearray(data), 8
+    while position + 12 <= len(data):
+        end = position + 8 + int.from_bytes(data[position : position + 4])
+        if end + 4 > len(data):
+            break
+        out[end : end + 4] = zlib.crc32(data[position + 4 : end]).to_bytes(4)
+        position = end + 4
+    return bytes(out)
+
+
+def acts(found: Format, font: bytes) -> tuple[Callable[[bytes], object], ...]:
+    return (
+        found.size,
+        found.read,
+        found.has_manifest,
+        lambda data: found.write(data, OURS),
+        lambda data: stamp(data, Badge("AI"), font, 20_000),
+    )
+
+
+def check(act: Callable[[bytes], object], data: bytes) -> None:
+    try:
+        act(data)
+    except MediaError:
+        return
+
+
+@pytest.mark.skipif(EXIFTOOL is None, reason="exiftool is not installed: the independent reader of labels is missing")
+def test_exiftool_reads_the_label_and_has_nothing_new_to_say(font: bytes, tmp_path: Path) -> None:
+    for path in SAMPLES.glob("*.[pj]*g"):
+        found, data = format_of(path)
+        if path.stem == "several":  # refused
+            continue
+        drawn = stamp(data, Badge("AI"), font, 10_000).data if path.stem != "animated" else data
+        versions = {"before": data, "after": found.write(data, OURS), "drawn": found.write(drawn, OURS)}
+        for version, content in versions.items():
+            (tmp_path / version).mkdir(exist_ok=True)
+            (tmp_path / version / path.name).write_bytes(content)
+    warnings = exiftool(tmp_path / "before", "-validate", "-warning", "-error")
+    for version in ("after", "drawn"):
+        tags = exiftool(tmp_path / version, "-XMP:all")
+        assert len(tags) == len(warnings)
+        for name, shown in tags.items():
+            assert json.loads(shown["XMP-TC260:Aigc"]) == OURS.document(), name
+            assert shown["XMP-iptcExt:DigitalSourceType"].endswith("trainedAlgorithmicMedia"), name
+        for name, new in exiftool(tmp_path / version, "-validate", "-warning", "-error").items():
+            assert said(new) <= said(warnings[name]), name
+
+
+def said(tags: dict[str, str]) -> set[str]:
+    return {value for tag, value in tags.items() if tag.rpartition(":")[2] in ("Warning", "Error")}
+
+
+def exiftool(folder: Path, *tags: str) -> dict[str, dict[str, str]]:
+    """What ExifTool shows of every file in a folder, by file name."""
+    assert EXIFTOOL is not None
+    command = [EXIFTOOL, "-json", "-n", "-a", "-G4:1", *tags, str(folder)]
+    shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    return {Path(found["SourceFile"]).name: found for found in shown}

@@ -1,0 +1,441 @@
+"""The broken-path table, row by row: what the client gets before the start is sent and after, and what is recorded.
+
+A broken thing never looks whole: before the start an error that says what happened, after it a connection cut off.
+"""
+
+import asyncio
+import base64
+import gzip
+import json
+import os
+import socket
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.chats import CHAT, asks, chat, chunk, completion, event, events, text_of, told
+from tests.downstream import Answer, ask, connected, request
+from tests.running import NOTICE, Here, countermark
+from tests.scripted import CLOSE, CUT, Received, Step, Wire, scripted
+
+TRANSPORTS = ["http1", "httpx"]
+ANSWER = json.dumps(completion("SECRET text")).encode()
+PACKED = gzip.compress(ANSWER)
+SECRET = b"SECRET"
+
+
+def sized(body: bytes, length: int | None = None, kind: bytes = b"application/json", more: bytes = b"") -> bytes:
+    length = len(body) if length is None else length
+    return b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b" % (kind, more, length, body)
+
+
+def chunked(*parts: bytes, kind: bytes = b"text/event-stream", more: bytes = b"", end: bytes = b"0\r\n\r\n") -> bytes:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n%btransfer-encoding: chunked\r\n\r\n" % (kind, more)
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + end
+
+
+GZIP = b"content-encoding: gzip\r\n"
+NEVER = asyncio.Event
+
+# What the upstream does, and the status that the client gets.
+BEFORE: dict[str, tuple[Sequence[Step], int]] = {
+    "reset": ([CUT], 502),
+    "end": ([CLOSE], 502),
+    "no HTTP": ([b"SSH-2.0-OpenSSH_9.9\r\n\r\n", CLOSE], 502),
+    "HTTP/0.9": ([b"hello\n", CLOSE], 502),
+    "half a head": ([b"HTTP/1.1 200 OK\r\ncontent-le", CLOSE], 502),
+    "two lengths": ([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}", CLOSE], 502),
+    "length and chunked": (
+        [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", CLOSE],
+        502,
+    ),
+    "too short": ([sized(ANSWER, len(ANSWER) + 1), CLOSE], 502),
+    "cut in a sized body": ([sized(ANSWER[:-9], len(ANSWER)), CUT], 502),
+    "no last chunk": ([chunked(ANSWER, kind=b"application/json", end=b""), CLOSE], 502),
+    "broken chunk": ([chunked(ANSWER, kind=b"application/json", end=b"nonsense\r\n"), CLOSE], 502),
+    "corrupt gzip": ([sized(PACKED[:20] + b"\xff" * 20 + PACKED[40:], more=GZIP)], 502),
+    "cut gzip": ([sized(PACKED[:-9], more=GZIP)], 502),
+    "no gzip at all": ([sized(ANSWER, more=GZIP)], 502),
+    "late": ([60.0], 504),
+    "late in a whole body": ([sized(ANSWER[:-9], len(ANSWER)), 60.0], 504),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_the_upstream_fails_before_the_start(case: str, transport: str) -> None:
+    steps, expected = BEFORE[case]
+    limits = {"first_byte": "150 ms", "idle": "150 ms"}
+    async with (
+        scripted(steps) as upstream,
+        countermark(upstream.url, upstream={"transport": transport}, limits=limits) as here,
+    ):
+        answer = await ask(here.address, "POST", CHAT, asks())
+        record = here.only()
+    assert answer.status == expected
+    assert answer.error == "upstream_error"
+    assert SECRET not in answer.body
+    assert (record.outcome, record.status, record.state) == ("upstream_error", expected, "whole")
+    assert record.reason
+    assert here.service.memory.left == here.service.settings.limits.total_memory
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_the_upstream_refuses(streamed: bool, transport: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with countermark(f"http://127.0.0.1:{port}", upstream={"transport": transport}) as here:
+        answer = await ask(here.address, "POST", CHAT, asks(stream=streamed))
+        record = here.only()
+    assert (answer.status, answer.error) == (502, "upstream_error")
+    assert (record.outcome, record.state) == ("upstream_error", "closed" if streamed else "whole")
+
+
+FIRST, SECOND = event(chunk({"content": "Hel"})), event(chunk({"content": "lo"}))
+AFTER: dict[str, tuple[Sequence[Step], str]] = {
+    "reset": ([chunked(FIRST, SECOND, end=b""), CUT], "truncated"),
+    "no last chunk": ([chunked(FIRST, SECOND, end=b""), CLOSE], "truncated"),
+    "within a chunk": ([chunked(FIRST, end=b"ff\r\ndata: "), CLOSE], "truncated"),
+    "broken chunk": ([chunked(FIRST, end=b""), 0.05, b"nonsense\r\n", CLOSE], "truncated"),
+    "too short": ([sized(FIRST + SECOND, 10_000, b"text/event-stream"), CLOSE], "truncated"),
+    "stalled": ([chunked(FIRST, end=b""), 60.0], "truncated"),
+    "corrupt gzip": (
+        [chunked(gzip.compress(FIRST), end=b"", more=GZIP), 0.05, b"4\r\n\xff\xff\xff\xff\r\n0\r\n\r\n"],
+        "upstream_error",
+    ),
+    "cut gzip": (
+        [chunked(gzip.compress(FIRST), end=b"", more=GZIP), 0.05, b"a\r\n%b\r\n0\r\n\r\n" % gzip.compress(b"")[:10]],
+        "upstream_error",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AFTER)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("on_failure", ["block", "pass"])
+async def test_the_upstream_fails_after_the_start(case: str, transport: str, on_failure: str) -> None:
+    steps, expected = AFTER[case]
+    async with (
+        scripted(steps) as upstream,
+        countermark(
+            upstream.url, upstream={"transport": transport}, limits={"idle": "200 ms"}, on_failure=on_failure
+        ) as here,
+    ):
+        answer = await ask(here.address, "POST", CHAT, asks(stream=True))
+        record = here.only()
+    assert answer.status == 200
+    assert not answer.whole
+    assert text_of(answer.body.rpartition(b"\n\n")[0] + b"\n\n").startswith(NOTICE + "Hel")
+    assert b"[DONE]" not in answer.body
+    assert (record.state, record.outcome) == ("closed", expected)
+    assert record.reason
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [sized(b"0123456789", 20, b"audio/mpeg"), CLOSE],
+        [sized(b"0123456789", 20, b"audio/mpeg"), CUT],
+        [chunked(b"0123456789", end=b""), CLOSE],
+        [chunked(b"0123456789", end=b"5\r\n01"), CUT],
+        [sized(b"0123456789", 20), 60.0],
+    ],
+    ids=["too short", "reset", "no last chunk", "within a chunk", "stalled"],
+)
+async def test_an_unclaimed_response_that_ends_early_is_cut(steps: Sequence[Step], transport: str) -> None:
+    async with (
+        scripted(steps) as upstream,
+        countermark(upstream.url, upstream={"transport": transport}, limits={"idle": "200 ms"}) as here,
+    ):
+        answer = await ask(here.address, "GET", b"/v1/files/1/content")
+    assert answer.status == 200
+    assert not answer.whole
+    assert b"0123456789".startswith(answer.body[:10])
+
+
+# Labelling fails.
+
+STRANGE: dict[str, bytes] = {
+    "no JSON": sized(b'{"choices": [SECRET'),
+    "another shape": sized(b'{"hello": "SECRET"}'),
+    "an array": sized(b'["SECRET"]'),
+    "no choices": sized(b'{"choices": "SECRET"}'),
+    "another media type": sized(b"<p>SECRET</p>", kind=b"text/html"),
+    "no UTF-8": sized(b'{"choices":[{"index":0,"message":{"content":"SECRET \xff\xfe"}}]}'),
+    "a lone label": sized(b'{"choices":[{"index":0,"message":{"content":"SECRET"}}],"AIGC":{"Label":"7"}}'),
+    "a forged label": sized(
+        b'{"choices":[{"index":0,"message":{"content":"SECRET"}}],"AIGC":{"Label":"1","ContentProducer":"X","ProduceID":"1"}}'
+    ),
+    "too long": sized(json.dumps(completion("SECRET" * 20_000)).encode()),
+    "a stream of another shape": chunked(event({"hello": "SECRET"}), event("[DONE]")),
+    "a stream of no JSON": chunked(b"data: SECRET\n\n", event("[DONE]")),
+    "a stream of no UTF-8": chunked(b'data: {"choices":[{"index":0,"delta":{"content":"SECRET \xff"}}]}\n\n'),
+    "a record too long": chunked(event(chunk({"content": "SECRET" * 20_000}))),
+    "fields that nobody knows": chunked(b"text: SECRET\n\n", b"text: SECRET\n\n"),
+}
+
+
+def body_of(message: bytes) -> bytes:
+    head, _, body = message.partition(b"\r\n\r\n")
+    if b"chunked" not in head:
+        return body
+    out = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        out += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return out
+
+
+@pytest.mark.parametrize("case", STRANGE)
+async def test_labelling_fails_and_the_policy_blocks(case: str) -> None:
+    async with (
+        scripted([STRANGE[case]]) as upstream,
+        countermark(upstream.url, limits={"whole_body": "64 KiB", "record": "64 KiB"}) as here,
+    ):
+        answer = await ask(here.address, "POST", CHAT, asks(stream="stream" in case))
+        record = here.only()
+    assert (answer.status, answer.error) == (502, "not_labelled")
+    assert SECRET not in answer.body
+    assert b"countermark-aigc" not in dict(answer.headers)
+    assert (record.outcome, record.status) == ("blocked", 502)
+    assert record.reason
+    assert not record.items
+
+
+@pytest.mark.parametrize("case", STRANGE)
+async def test_labelling_fails_and_the_policy_passes(case: str) -> None:
+    async with (
+        scripted([STRANGE[case]]) as upstream,
+        countermark(upstream.url, limits={"whole_body": "64 KiB", "record": "64 KiB"}, on_failure="pass") as here,
+    ):
+        answer = await ask(here.address, "POST", CHAT, asks(stream="stream" in case))
+        record = here.only()
+    assert answer.status == 200
+    assert answer.whole
+    assert answer.value(b"countermark-status") == b"unlabelled"
+    assert answer.value(b"countermark-aigc") is None
+    assert answer.value(b"ai-disclosure") is None
+    assert answer.body == body_of(STRANGE[case])
+    assert record.outcome == "unlabelled"
+    assert record.reason
+    assert not record.items
+
+
+async def test_an_answer_too_long_to_label_passes_in_bounded_memory() -> None:
+    """What a policy lets pass need not be held: it is longer than all that may be held."""
+    body = json.dumps(completion("x" * 500_000)).encode()
+    limits = {"whole_body": "64 KiB", "total_memory": "128 KiB"}
+    async with scripted([sized(body)]) as upstream, countermark(upstream.url, limits=limits, on_failure="pass") as here:
+        answer = await ask(here.address, "POST", CHAT, asks())
+    assert answer.status == 200
+    assert answer.value(b"countermark-status") == b"unlabelled"
+    assert answer.body == body
+
+
+BROKEN = b'data: {"choices":[{"index":1,"delta":{"content":"SECRET\n\n'
+
+
+async def test_labelling_fails_after_the_start_and_the_policy_blocks() -> None:
+    async with scripted([chunked(FIRST, end=b""), 0.05, b"%x\r\n%b\r\n0\r\n\r\n" % (len(BROKEN), BROKEN)]) as upstream:
+        async with countermark(upstream.url) as here:
+            answer = await ask(here.address, "POST", CHAT, asks(stream=True, n=2))
+            record = here.only()
+    assert not answer.whole
+    assert SECRET not in answer.body
+    assert (record.state, record.outcome) == ("closed", "blocked")
+
+
+async def test_labelling_fails_after_the_start_and_the_policy_passes() -> None:
+    rest = BROKEN + events(told("lo")) + event("[DONE]")
+    async with scripted([chunked(FIRST, end=b""), 0.05, b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest)]) as upstream:
+        async with countermark(upstream.url, on_failure="pass") as here:
+            answer = await ask(here.address, "POST", CHAT, asks(stream=True, n=2))
+            record = here.only()
+    assert answer.whole
+    assert answer.body.endswith(rest)
+    assert (record.state, record.outcome) == ("closed", "unlabelled")
+
+
+async def test_an_unknown_content_coding_is_blocked() -> None:
+    async with scripted([sized(ANSWER, more=b"content-encoding: compress\r\n")]) as upstream:
+        async with countermark(upstream.url) as here:
+            answer = await ask(here.address, "POST", CHAT, asks())
+            assert here.only().outcome == "blocked"
+    assert answer.status == 502
+    assert SECRET not in answer.body
+
+
+@pytest.mark.parametrize(("coding", "body", "expected"), [(b"gzip", b"no gzip", 400), (b"compress", asks(), 415)])
+async def test_a_request_that_cannot_be_decoded_is_the_clients_fault(coding: bytes, body: bytes, expected: int) -> None:
+    async with scripted(chat) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "POST", CHAT, body, [(b"content-encoding", coding)])
+        assert not upstream.received
+    assert answer.status == expected
+
+
+# The ledger.
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_ledger_cannot_write_and_blocks(streamed: bool) -> None:
+    async with scripted(chat) as upstream, countermark(upstream.url) as here:
+        await asyncio.to_thread(here.service.ledger.close)  # type: ignore[union-attr]
+        answer = await ask(here.address, "POST", CHAT, asks(stream=streamed))
+        assert here.service.counts.unrecorded
+    assert (answer.status, answer.error) == (503, "not_recorded")
+    assert answer.value(b"retry-after")
+    assert NOTICE.encode() not in answer.body
+
+
+async def broken_in_the_middle(on_failure: str) -> tuple[Answer, Here]:
+    """A stream whose ledger fails while it is under way."""
+    go_on = asyncio.Event()
+
+    async def handler(_: Received, wire: Wire) -> None:
+        await wire.sse_head()
+        await wire.event(chunk({"content": "Hello"}))
+        await wire.wait(go_on)
+        await wire.event("[DONE]")
+        await wire.end()
+
+    async with (
+        scripted(handler) as upstream,
+        countermark(upstream.url, ledger={"on_failure": on_failure}) as here,
+        connected(here.address) as client,
+    ):
+        await client.send(request("POST", CHAT, asks(stream=True)))
+        await client.begin()
+        await client.until(b"Hello")
+        assert here.service.ledger is not None
+        await asyncio.to_thread(here.service.ledger.close)
+        go_on.set()
+        return await client.rest(), here
+
+
+async def test_the_ledger_fails_in_the_middle_of_a_stream_and_blocks() -> None:
+    answer, here = await broken_in_the_middle("block")
+    assert not answer.whole
+    assert b"[DONE]" not in answer.body
+    assert here.service.counts.unrecorded == 1
+
+
+async def test_the_ledger_fails_in_the_middle_of_a_stream_and_passes() -> None:
+    answer, here = await broken_in_the_middle("pass")
+    assert answer.whole
+    assert b"[DONE]" in answer.body
+    assert here.service.counts.unrecorded == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_ledger_cannot_write_and_passes(streamed: bool) -> None:
+    async with scripted(chat) as upstream, countermark(upstream.url, ledger={"on_failure": "pass"}) as here:
+        await asyncio.to_thread(here.service.ledger.close)  # type: ignore[union-attr]
+        answer = await ask(here.address, "POST", CHAT, asks(stream=streamed))
+    assert answer.status == 200
+    assert answer.whole
+    assert here.service.counts.unrecorded == (2 if streamed else 1)
+
+
+# Overload.
+
+SMALL = {"whole_body": "64 KiB", "total_memory": "64 KiB"}
+
+
+async def test_too_much_memory_is_promised_before_the_upstream_is_asked() -> None:
+    taken, go_on = asyncio.Event(), asyncio.Event()
+    big = asks(padding="x" * 40_000)
+
+    async def handler(_: Received, wire: Wire) -> None:
+        taken.set()
+        await wire.wait(go_on)
+        await wire.json(completion("Hello"))
+
+    async with scripted(handler) as upstream, countermark(upstream.url, limits=SMALL) as here:
+        first = asyncio.ensure_future(ask(here.address, "POST", CHAT, big))
+        await upstream_has(taken)
+        second = await ask(here.address, "POST", CHAT, big)
+        go_on.set()
+        assert (await first).status == 200
+        assert len(upstream.received) == 1
+        assert here.service.memory.left == 64 << 10
+    assert (second.status, second.error) == (503, "overloaded")
+    assert int(second.value(b"retry-after") or 0) > 0
+
+
+async def upstream_has(event_of: asyncio.Event) -> None:
+    await asyncio.wait_for(event_of.wait(), 10)
+
+
+async def test_too_much_memory_is_promised_by_answers() -> None:
+    body = json.dumps(completion("SECRET" * 7000)).encode()
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first(_: Received, wire: Wire) -> None:
+        await wire.send(sized(body[:41_000], len(body)))
+        held.set()
+        await wire.wait(go_on)
+        await wire.send(body[41_000:])
+
+    async def second(_: Received, wire: Wire) -> None:
+        await wire.send(sized(body))
+
+    async with scripted(first, second) as upstream, countermark(upstream.url, limits=SMALL) as here:
+        one = asyncio.ensure_future(ask(here.address, "POST", CHAT, asks()))
+        await upstream_has(held)
+        while here.service.memory.left > 30_000:
+            await asyncio.sleep(0)
+        two = await ask(here.address, "POST", CHAT, asks())
+        go_on.set()
+        assert (await one).status == 200
+        outcomes = sorted((record.outcome, record.status) for record in here.records)
+        assert here.service.memory.left == 64 << 10
+    assert (two.status, two.error) == (503, "overloaded")
+    assert SECRET not in two.body
+    assert outcomes == [("blocked", 503), ("labelled", 200)]
+
+
+def pictures(count: int) -> dict[str, Any]:
+    out = BytesIO()
+    Image.effect_noise((1200, 1200), 60).save(out, "PNG")
+    return {"created": 1, "data": [{"b64_json": base64.b64encode(out.getvalue()).decode()}] * count}
+
+
+async def test_too_many_pictures_wait() -> None:
+    payload = pictures((os.cpu_count() or 1) + 1)
+    both = asyncio.Event()
+
+    async def handler(_: Received, wire: Wire) -> None:
+        if len(wire.upstream.received) == 2:
+            both.set()
+        await wire.wait(both)
+        await wire.json(payload)
+
+    async with scripted(handler) as upstream, countermark(upstream.url, limits={"work_waiting": 1}) as here:
+        answers = await asyncio.gather(
+            *(ask(here.address, "POST", b"/v1/images/generations", b'{"prompt":"a cat"}') for _ in range(2))
+        )
+        outcomes = sorted(record.outcome for record in here.records)
+    answers.sort(key=lambda answer: answer.status)
+    assert [answer.status for answer in answers] == [200, 503]
+    assert answers[1].error == "overloaded"
+    assert answers[1].value(b"retry-after")
+    assert outcomes == ["blocked", "labelled"]
+
+
+async def test_an_answer_of_many_pictures_on_an_idle_machine_is_labelled() -> None:
+    """It waits for itself alone: a 503 would be answered to every repetition too."""
+    payload = pictures(1)
+    payload["data"] *= (os.cpu_count() or 1) + 2
+
+    async def handler(_: Received, wire: Wire) -> None:
+        await wire.json(payload)
+
+    async with scripted(handler) as upstream, countermark(upstream.url, limits={"work_waiting": 1}) as here:
+        answer = await ask(here.address, "POST", b"/v1/images/generations", b'{"prompt":"a cat"}')
+    assert answer.status == 200
