@@ -89,7 +89,7 @@ class Answer:
         if claim.match.stored:
             first = await self._rest(first)
             identifier = derived_id(service.keys.stored, service.operator.provider, first)
-        language = self._client.head.value(b"accept-language").decode("latin-1")
+        language = self._client.field(b"accept-language").decode("latin-1")
         trusted = claim.route.upstream.labels == "trusted"
         marked = mark(service.operator, identifier, self._decisions, language, trusted=trusted)
         return label(claim.dialect, asked, marked, framed, service.bounds), first

@@ -5,7 +5,9 @@ cannot be opened); one sentence says what, and what to do. 2, it was asked wrong
 is told, each on a line of its own. Nobody is shown a traceback for something that they can put right themselves.
 """
 
+import errno
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,6 +28,7 @@ from proxy.settings import Listen, Settings, SettingsError, from_flags, load
 from proxy.settings_model import read_listen
 
 FAILED, MISUSED = 1, 2
+USUAL = Listen("127.0.0.1", 8080)
 
 NOTHING_TO_SERVE = (
     "Countermark needs to know which model endpoint it stands in front of. Either name a configuration file:",
@@ -102,7 +105,7 @@ def serve(
         elif not upstream or not provider or not policy:
             _end(MISUSED, f"{' and '.join(missing)} missing: the one-line form needs all three,", NOTHING_TO_SERVE[-1])
         else:
-            settings = _elsewhere(from_flags(upstream, provider, policy), listen)
+            settings = from_flags(upstream, provider, policy, listen or _spelled(USUAL))
     except SettingsError as error:
         _end(MISUSED, *error.faults)
     logs.to_stderr()
@@ -123,9 +126,9 @@ def demo(
     except ValueError as error:
         _end(MISUSED, f"--listen: {error}")
     try:
-        listener = show.listener(place)
+        listener = bind(*place) if place else _usual_or_free()
     except OSError as error:
-        _end(FAILED, _taken(place or show.USUAL, error))
+        _end(FAILED, _cannot_listen(place or USUAL, error))
     logs.to_stderr()
     try:
         shown = show.run(listener, Console(highlight=False), once=once)
@@ -160,11 +163,13 @@ def _serve(settings: Settings) -> None:
         # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
         listener = bind(*settings.listen)
     except OSError as error:
-        _end(FAILED, _taken(settings.listen, error))
+        _end(FAILED, _cannot_listen(settings.listen, error))
     try:
         server = Server(app(settings), listening=lambda address: _greet(settings, Listen(*address)))
     except SettingsError as error:
         _end(MISUSED, *error.faults)
+    except ValueError as error:
+        _end(MISUSED, f"the configuration cannot be used: {error}")
     except KeysError as error:
         _end(FAILED, f"the keys cannot be used: {error}")
     except LedgerError as error:
@@ -185,10 +190,18 @@ def _greet(settings: Settings, address: Listen) -> None:
     _say(lines)
 
 
-def _taken(place: Listen, error: OSError) -> str:
+def _usual_or_free() -> socket.socket:
+    """Nobody who tries the demo should have to find a free port first."""
+    try:
+        return bind(*USUAL)
+    except OSError:
+        return bind(USUAL.host, 0)
+
+
+def _cannot_listen(place: Listen, error: OSError) -> str:
+    free = "stop what listens there, or " if error.errno == errno.EADDRINUSE else ""
     return (
-        f"cannot listen on {_spelled(place)}: {error.strerror or error}. "
-        "Stop what listens there, or choose another place with --listen HOST:PORT"
+        f"cannot listen on {_spelled(place)}: {error.strerror or error}; {free}choose another with --listen HOST:PORT"
     )
 
 

@@ -41,7 +41,7 @@ class Client:
     """Who sent the request and waits for the response. ``started`` and ``finished`` tell how far the response is,
     ``left`` that nobody waits any more."""
 
-    __slots__ = ("_receive", "_scope", "_send", "_watch", "finished", "head", "left", "started")
+    __slots__ = ("_fields", "_receive", "_scope", "_send", "_watch", "finished", "head", "left", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -51,11 +51,16 @@ class Client:
         self.started = self.finished = self.left = False
         path, query = scope["raw_path"], scope["query_string"]
         self.head = RequestHead(scope["method"], path + b"?" + query if query else path, scope["headers"])
+        self._fields: dict[bytes, bytes] = dict(scope["headers"])
 
     @property
     def path(self) -> bytes:
         """The request's path as it was sent, percent-encoded, without the query."""
         return self._scope["raw_path"]  # type: ignore[no-any-return]
+
+    def field(self, name: bytes) -> bytes:
+        """The value of a request field that has one value, by its name in lower case; empty bytes where it is absent."""
+        return self._fields.get(name, b"")
 
     def peer(self, trusts: Callable[[str], bool]) -> Peer:
         """The connection's other end; ``trusts`` says whose forwarding fields are believed."""
@@ -67,7 +72,7 @@ class Client:
 
     async def body(self, limit: int, lease: Lease) -> bytes:
         """The whole body, at most ``limit`` bytes, paid for from ``lease``. Raises TooLarge, Overloaded, ClientLeft."""
-        announced = self.head.value(b"content-length")
+        announced = self.field(b"content-length")
         if announced and int(announced) > limit:
             raise TooLarge(f"the request's body is longer than {limit} bytes")
         message = await self._message()
@@ -88,8 +93,8 @@ class Client:
 
     async def upload(self) -> tuple[AsyncIterator[bytes] | None, int | None]:
         """The body as it comes, and its length where that is known; None where there is none."""
-        length = self.head.value(b"content-length")
-        if not length and not self.head.value(b"transfer-encoding"):
+        length = self.field(b"content-length")
+        if not length and not self.field(b"transfer-encoding"):
             await self._message()
             return None, None
         return self._chunks(), int(length) if length else None

@@ -24,13 +24,12 @@ from proxy.keys import Keys
 from proxy.ledger import Ledger
 from proxy.server import Server, bind
 from proxy.service import service
-from proxy.settings import Listen, Settings, load
+from proxy.settings import Settings, load
 
-__all__ = ["PROVIDER", "USUAL", "DemoError", "listener", "run"]
+__all__ = ["PROVIDER", "DemoError", "run"]
 
 # Nobody could take it for a provider's: whatever the demo labels must not look as if somebody answered for it.
 PROVIDER = "DEMO-NOT-A-REAL-PROVIDER"
-USUAL = Listen("127.0.0.1", 8080)
 
 SHOW_PAUSE, HUMAN_PAUSE = 0.03, 0.05  # seconds between two tokens
 
@@ -57,19 +56,6 @@ answer = client.chat.completions.create(model="{model}", messages=hello)
 print(answer.choices[0].message.content, answer.model_extra["AIGC"], sep="\\n")
 
 Ctrl-C ends it."""
-
-
-def listener(place: Listen | None) -> socket.socket:
-    """Where the demo listens: at ``place``; without one at the usual port, or at any free one where that is taken.
-
-    Raises OSError where it cannot.
-    """
-    if place is not None:
-        return bind(*place)
-    try:
-        return bind(*USUAL)
-    except OSError:
-        return bind(USUAL.host, 0)
 
 
 def run(at: socket.socket, console: Console, *, once: bool) -> bool:

@@ -87,10 +87,10 @@ class _Exchange:
                 await self._response.close()
 
     async def _serve(self, claim: Claim) -> None:
-        client, head = self._client, self._client.head
+        client = self._client
         if claim.route is None:
             await client.refuse(404, "no_route", "no route of this proxy serves this path")
-        elif head.value(b"upgrade").lower() == b"websocket":
+        elif client.field(b"upgrade").lower() == b"websocket":
             await client.refuse(501, "websocket", "WebSockets are not relayed: what they carry could not be labelled")
         elif claim.dialect is not None:
             await self._claimed(claim)
@@ -128,7 +128,7 @@ class _Exchange:
         outbound = self._outbound(claim, claimed=True)
         body: Body
         length, asked = None, Asked()
-        if client.head.value(b"content-type").lower().startswith(b"multipart/"):
+        if client.field(b"content-type").lower().startswith(b"multipart/"):
             body, length = await client.upload()
         else:
             whole, outbound = await self._decoded(outbound)
@@ -153,7 +153,7 @@ class _Exchange:
         """The request's body, decoded, and its outbound fields: a coding that was undone is no longer named."""
         limit = self._service.bounds.whole_body
         body = await self._client.body(limit, self._lease)
-        coding = self._client.head.value(b"content-encoding")
+        coding = self._client.field(b"content-encoding")
         if not coding:
             return body, outbound
         chain = decoders(coding)

@@ -51,7 +51,7 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             self._in_head, self._head_size = False, 0
             if self._head_timer is not None:
                 self._stop_timer()
-            self.scope["extensions"] = {LOST: self._set_tell}
+            self.scope["extensions"] = {LOST: self._set_tell}  # type: ignore[dict-item]  # a callable, as ASGI allows
             super().on_headers_complete()
             self.headers = []  # for trailers, which go no further
 
@@ -118,7 +118,7 @@ class Server(uvicorn.Server):
         settings = application.service.settings
         super().__init__(
             uvicorn.Config(
-                application,  # type: ignore[arg-type]
+                application,
                 host=settings.listen.host,
                 port=settings.listen.port,
                 http=_protocol(settings.limits.headers),

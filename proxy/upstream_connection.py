@@ -7,6 +7,7 @@ whole and both sides keep the connection open. In every other case it closes, at
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 from proxy.labelling.message import ResponseHead
 from proxy.upstream import BadResponse, FirstByteTimeout, IdleTimeout, Target, Truncated
@@ -196,7 +197,7 @@ class Connection(asyncio.Protocol):
     # What the loop reports.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]  # a stream's
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not its subclasses
 
     def data_received(self, data: bytes) -> None:
         answer, reader = self._answer, self._reader

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 PATIENCE = 10.0  # seconds: a script that waits longer than this for its test has a fault
 
@@ -165,8 +165,7 @@ class Wire(asyncio.Protocol):
             pass  # the client left
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.number = self.upstream.accepted
         self.upstream.wires.append(self)
         self.task = asyncio.get_running_loop().create_task(self.serve())

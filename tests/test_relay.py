@@ -11,7 +11,7 @@ from proxy.label.aigc import parse
 from tests.chats import CHAT, asks, chat, chunk, completion, event, events, read, text_of, told
 from tests.downstream import Answer, ask, connected, request
 from tests.running import NOTICE, countermark
-from tests.scripted import Received, Wire, scripted
+from tests.scripted import CLOSE, Received, Wire, scripted
 
 SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -105,9 +105,14 @@ async def test_a_whole_answers_record_is_on_disk_before_it_leaves() -> None:
 async def test_the_rest_of_a_stream_is_untouched_byte_for_byte() -> None:
     odd = b': a comment\r\ndata:  {"choices":[{"index":0,"delta":{"content":"\\u4f60 \\/ \xe4\xbd\xa0"}}],\t"x":1.0}\r\n\r\n'
     behind = b'id: 7\ndata: {"no":"json\n\n' + b"\xff\xfe anything at all\r" + event("[DONE]") + b"data: after\n\n"
-    steps = [SSE_HEAD, *(b"%x\r\n%b\r\n" % (len(part), part) for part in (odd, behind)), b"0\r\n\r\n"]
-    async with scripted(steps) as upstream, countermark(upstream.url) as here:
-        answer = await ask(here.address, "POST", CHAT, asks(stream=True))
+    labelled = asyncio.Event()
+    steps = [SSE_HEAD, b"%x\r\n%b\r\n" % (len(odd), odd), labelled, b"%x\r\n%b\r\n0\r\n\r\n" % (len(behind), behind)]
+    async with scripted(steps) as upstream, countermark(upstream.url) as here, connected(here.address) as client:
+        await client.send(request("POST", CHAT, asks(stream=True)))
+        await client.begin()
+        await client.until(b"\r\n\r\n")
+        labelled.set()
+        answer = await client.rest()
         label = answer.value(b"countermark-aigc")
     assert label is not None
     quoted = json.dumps(NOTICE, ensure_ascii=False)[1:-1].encode()
@@ -133,7 +138,7 @@ async def test_what_the_upstream_sends_counts_and_not_what_was_asked_for(asked: 
 @pytest.mark.parametrize("media_type", [b"text/event-stream", b"application/octet-stream", b"text/plain; charset=utf-8"])
 async def test_a_stream_is_known_by_its_beginning(media_type: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nconnection: close\r\n\r\n" % media_type
-    async with scripted([head, events(told("Hello")), event("[DONE]")]) as upstream, countermark(upstream.url) as here:
+    async with scripted([head, events(told("Hello")), event("[DONE]"), CLOSE]) as upstream, countermark(upstream.url) as here:
         answer = await ask(here.address, "POST", CHAT, asks(stream=True))
     assert text_of(answer.body) == NOTICE + "Hello"
 

@@ -38,7 +38,6 @@ def chunked(*parts: bytes, kind: bytes = b"text/event-stream", more: bytes = b""
 
 
 GZIP = b"content-encoding: gzip\r\n"
-NEVER = asyncio.Event
 
 # What the upstream does, and the status that the client gets.
 BEFORE: dict[str, tuple[Sequence[Step], int]] = {
@@ -171,11 +170,11 @@ STRANGE: dict[str, bytes] = {
     "a forged label": sized(
         b'{"choices":[{"index":0,"message":{"content":"SECRET"}}],"AIGC":{"Label":"1","ContentProducer":"X","ProduceID":"1"}}'
     ),
-    "too long": sized(json.dumps(completion("SECRET" * 20_000)).encode()),
+    "too long": sized(json.dumps(completion("SECRET" * 200_000)).encode()),
     "a stream of another shape": chunked(event({"hello": "SECRET"}), event("[DONE]")),
     "a stream of no JSON": chunked(b"data: SECRET\n\n", event("[DONE]")),
     "a stream of no UTF-8": chunked(b'data: {"choices":[{"index":0,"delta":{"content":"SECRET \xff"}}]}\n\n'),
-    "a record too long": chunked(event(chunk({"content": "SECRET" * 20_000}))),
+    "a record too long": chunked(event(chunk({"content": "SECRET" * 200_000}))),
     "fields that nobody knows": chunked(b"text: SECRET\n\n", b"text: SECRET\n\n"),
 }
 

@@ -15,6 +15,8 @@ from proxy.dialects.paths import MISSING, Path
 
 Place = tuple[str | int, ...]
 
+_OPEN = (None, False, "", "null")  # what servers write into ``close`` while a unit goes on
+
 
 @dataclass(slots=True)
 class Unit:
@@ -42,7 +44,7 @@ class Unit:
 
 @dataclass(slots=True)
 class Content:
-    """What a table finds in one document."""
+    """What a table finds in one document. ``error`` says that it is an error and holds no content."""
 
     units: list[Unit]
     media: list[tuple[Place, str, MediaRule]]
@@ -66,11 +68,14 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
             if type(key) is not int and type(key) is not str:
                 key = place
             unit = units.get(key)
+            if unit is not None and unit.element != place:  # two elements, one key: neither may hide behind the other
+                key, unit = place, units.get(place)
             if unit is None:
                 unit = units[key] = Unit(key, rule, place, element)
             _read(rule, place, element, unit)
     media, known = _media(dialect.media, document) if dialect.media else ([], False)
-    error = any(condition.holds(document) for condition in dialect.errors)
+    # An error that stands beside content is the content's affair.
+    error = not units and not media and any(condition.holds(document) for condition in dialect.errors)
     return Content(list(units.values()), media, recognised or known, error)
 
 
@@ -86,7 +91,7 @@ def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
                 unit.parts.append((part + rule.text.names, value))
     if rule.close is not None:
         closing = rule.close.value(element)
-        unit.closes = unit.closes or (closing is not MISSING and closing is not None and closing is not False)
+        unit.closes = unit.closes or not (closing is MISSING or closing in _OPEN)
 
 
 def _container(path: Path, document: Any) -> Any:

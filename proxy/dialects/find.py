@@ -1,8 +1,10 @@
 """Which dialect answers a request. The loosest reading of a path wins, so that no spelling slips past.
 
 A server may resolve what another takes literally: ``//``, ``%2F``, ``.`` and ``..``, a trailing slash, ``;parameters``,
-upper case. The path is read with all of that undone, and once more with the dot segments left in place; if either
-reading matches, the dialect claims the request. The upstream gets the client's own bytes.
+upper case. The path is read with all of that undone; where it has ``..``, also with those left in place, and with those
+resolved before anything else was undone, once or more often (``x%2Fy/..`` is nothing to one server and ``x`` to
+another); where it has ``?`` or ``#`` in disguise, also without what follows. If any reading matches, the dialect claims
+the request. The upstream gets the client's own bytes.
 
 Looking a path up costs as many steps as it has segments, however many patterns there are.
 """
@@ -17,6 +19,9 @@ from urllib.parse import unquote
 T = TypeVar("T")
 
 _DECODINGS = 3  # a path that was encoded this often is nobody's honest spelling
+
+_disguised = re.compile("[?#]")
+_dots = re.compile("%2e", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -86,26 +91,47 @@ def _search(node: _Node[T], method: str, segments: tuple[str, ...], depth: int) 
 
 @lru_cache(maxsize=4096)
 def readings(path: bytes) -> tuple[tuple[str, ...], ...]:
-    """The segments of a request path, as loosely as any server reads it: one reading, or two where dot segments differ.
+    """The segments of a request path, as loosely as any server reads it: one reading for every honest path, the loosest first.
 
     ``path`` is percent-encoded as the client sent it, without the query.
     """
     text = path.decode("latin-1")
+    spelled = [text]
+    while "%" in text and len(spelled) <= _DECODINGS:
+        text = unquote(text, "utf-8", "replace")
+        spelled.append(text)
+    texts = [text]
+    if "?" in text or "#" in text:
+        texts.append(_disguised.split(text)[0])
+    literal = tuple(_segments(text))
+    found = {tuple(_resolved(_segments(one))): None for one in texts}
+    if ".." in literal:
+        found[literal] = None
+        for one in spelled:
+            early = "/".join(_resolved(_dots.sub(".", one).split("/")))
+            found[tuple(_resolved(_segments(_decoded(early))))] = None
+    return tuple(found)
+
+
+def _decoded(text: str) -> str:
     for _ in range(_DECODINGS):
         if "%" not in text:
             break
         text = unquote(text, "utf-8", "replace")
-    literal: list[str] = []
-    resolved: list[str] = []
-    for part in text.lower().replace("\\", "/").split("/"):
-        segment = part.partition(";")[0].strip()
-        if segment in ("", "."):
-            continue
-        literal.append(segment)
+    return text
+
+
+def _segments(text: str) -> list[str]:
+    parts = (part.partition(";")[0].strip() for part in text.lower().replace("\\", "/").split("/"))
+    return [part for part in parts if part not in ("", ".")]
+
+
+def _resolved(segments: list[str]) -> list[str]:
+    """The segments with each ``..`` and what it takes back gone (RFC 3986 section 5.2.4)."""
+    out: list[str] = []
+    for segment in segments:
         if segment != "..":
-            resolved.append(segment)
-        elif resolved:
-            resolved.pop()
-    if literal == resolved:
-        return (tuple(resolved),)
-    return (tuple(resolved), tuple(literal))
+            out.append(segment)
+        elif out:
+            out.pop()
+    return out

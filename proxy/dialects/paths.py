@@ -48,6 +48,7 @@ class Path:
     text: str
     names: tuple[str, ...]
     rest: tuple[Step, ...] = ()
+    is_list: bool = False  # names and then ``[*]``, by far the most frequent shape
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -60,7 +61,10 @@ class Path:
             if type(document) is not dict or name not in document:
                 return []
             document = document[name]
-        found: list[Found] = [(prefix + self.names, document)]
+        place = prefix + self.names
+        if self.is_list:
+            return [((*place, at), one) for at, one in enumerate(document)] if type(document) is list else []
+        found: list[Found] = [(place, document)]
         for step in self.rest:
             if not found:
                 break
@@ -115,7 +119,8 @@ def parse_path(text: str) -> Path:
     if not steps:
         raise ValueError("a path is empty")
     leading = next((at for at, step in enumerate(steps) if not isinstance(step, str)), len(steps))
-    return Path(text, tuple(step for step in steps[:leading] if isinstance(step, str)), tuple(steps[leading:]))
+    rest = tuple(steps[leading:])
+    return Path(text, tuple(step for step in steps[:leading] if isinstance(step, str)), rest, rest == (Each(),))
 
 
 @dataclass(frozen=True, slots=True)

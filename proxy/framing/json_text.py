@@ -30,14 +30,14 @@ _next_name = re.compile(r'[ \t\n\r]*(?:"([^"\\]*)"|(?="))').match
 _colon = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match
 _space = re.compile(r"[ \t\n\r]*").match
 _after_name = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*").match
-_escaped_letter = re.compile(rb"\\u00[3-7]").search
+_escaped_ascii = re.compile(rb"\\u00[2-7]").search
 _characters = re.compile(
     rb"\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}", re.DOTALL
 ).finditer
 
 
 def parse(data: bytes) -> Any:
-    """The value of a JSON text; lone surrogates and numbers of any size survive.
+    """The value of a JSON text; lone surrogates survive. Integers beyond 64 bits may become floats: no number is written anew.
 
     Raises FramingError where ``data`` is not one JSON text in UTF-8.
     """
@@ -60,7 +60,8 @@ def quote(text: str) -> bytes:
 def spans(data: bytes, paths: Collection[Path]) -> dict[Path, Span]:
     """Where the values at ``paths`` stand: start and end in bytes, quotation marks and brackets included.
 
-    A path that leads nowhere is left out. ``data`` must be JSON (see ``parse``); raises FramingError where it is not.
+    The paths are those of values that ``parse`` shows: one that leads nowhere may be left out or mistaken for another.
+    ``data`` must be JSON (see ``parse``); raises FramingError where it is not, or is nested too deeply.
     """
     found = _strings_by_name(data, paths)
     if found is None:
@@ -154,7 +155,7 @@ def _strings_by_name(data: bytes, paths: Collection[Path]) -> dict[Path, int] | 
         if not path or not isinstance(path[-1], str):
             return None
         wanted.setdefault(path[-1], []).append(path)
-    if b"\\u00" in data and _escaped_letter(data):
+    if b"\\u00" in data and _escaped_ascii(data):
         return None
     found: dict[Path, int] = {}
     for name, likes in wanted.items():

@@ -58,18 +58,22 @@ class Splitter:
         while match:
             raw = rest[at : match.end()]
             at = match.end()
+            self._bound(len(raw))
             blocks.append(Block(raw, _data(raw)))
             match = _blank_line(rest, at)
         self._rest = rest[at:]
         self._searched = len(self._rest)
-        if self._searched > self._limit:
-            raise FramingError(f"a record of the stream is longer than {self._limit} bytes")
+        self._bound(self._searched)
         return blocks
 
     def end(self) -> list[Block]:
         """The block that the stream ended in, if any."""
         raw, self._rest, self._searched = self._rest, b"", 0
         return [Block(raw, _data(raw))] if raw else []
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
+            raise FramingError(f"a record of the stream is longer than {self._limit} bytes")
 
     @property
     def rest(self) -> bytes:

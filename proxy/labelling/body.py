@@ -50,7 +50,7 @@ class BodyLabeller:
         except FramingError:
             raise LabellingError("the answer is not JSON") from None
         found = content(self._dialect, self._dialect.body, document)
-        if found.error and not found.units and not found.media:
+        if found.error:
             self._done.error = True
             return (body,)
         if not found.recognised or not isinstance(document, dict):

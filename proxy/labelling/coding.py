@@ -19,6 +19,7 @@ else:
     from backports.zstd import ZstdDecompressor, ZstdError
 
 PIECE = 256 * 1024
+MOST = 4  # codings on top of each other: one is usual, two are seen, and each costs a window of memory
 SUPPORTED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd")
 
 
@@ -35,8 +36,13 @@ def decoders(content_encoding: bytes) -> tuple[Decoder, ...]:
 
     Raises LabellingError for a coding that is not supported.
     """
+    if not content_encoding:
+        return ()
     names = [name.strip().lower() for name in content_encoding.split(b",")]
-    return tuple(_decoder(name) for name in reversed(names) if name not in (b"", b"identity"))
+    names = [name for name in names if name not in (b"", b"identity")]
+    if len(names) > MOST:
+        raise LabellingError(f"the content is coded {len(names)} times over")
+    return tuple(map(_decoder, reversed(names)))
 
 
 def decode(chain: tuple[Decoder, ...], data: bytes) -> Iterator[bytes]:
@@ -108,7 +114,8 @@ class _Deflate:
             self._begun = True
             if not (data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0):
                 self._stream = zlib.decompressobj(wbits=-15)
-        while data:
+        more = bool(data)
+        while more:
             if self._stream.eof:
                 raise CodingError("something follows the answer's deflate coding")
             try:
@@ -118,6 +125,8 @@ class _Deflate:
             if piece:
                 yield piece
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            # Without a trailer, all input may be taken in while the end of a long match is still to come out.
+            more = bool(data) or (len(piece) == PIECE and not self._stream.eof)
 
     def end(self) -> None:
         if (self._begun or self._first) and not self._stream.eof:

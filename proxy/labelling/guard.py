@@ -6,6 +6,7 @@ the record says that the answer is unlabelled, and why. Either way the failure i
 
 from collections.abc import Sequence
 
+from proxy.framing.errors import FramingError
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.outcome import Done
 from proxy.labelling.transform import Labeller, Piece
@@ -24,7 +25,7 @@ class Guard:
             return (data,)
         try:
             return self._labeller.feed(data)
-        except LabellingError as error:
+        except (LabellingError, FramingError) as error:
             return self.fail(str(error))
 
     def end(self) -> Sequence[Piece]:
@@ -32,7 +33,7 @@ class Guard:
             return ()
         try:
             return self._labeller.end()
-        except LabellingError as error:
+        except (LabellingError, FramingError) as error:
             return self.fail(str(error))
 
     def fail(self, reason: str) -> Sequence[Piece]:

@@ -4,7 +4,8 @@ The law: a field that neither the connection nor the change of the body makes wr
 place. Fields of ours that come from outside are dropped: nobody else says that something was labelled here.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from proxy.label.disclosure import ai_disclosure
 from proxy.labelling.coding import SUPPORTED
@@ -34,8 +35,7 @@ DISCLOSURE = b"ai-disclosure"
 _EXPOSED = b"Countermark-AIGC, Countermark-Status, Countermark-Policy, AI-Disclosure"
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """Who sent the request. ``trusted``: what it says in ``X-Forwarded-*`` and ``Forwarded`` is believed and continued."""
 
     address: str
@@ -134,8 +134,11 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
         if "header" in done.mark.carriers:
             out.append((AIGC, done.aigc_json))
         if "disclosure" in done.mark.carriers:
-            out.append((DISCLOSURE, ai_disclosure(model, done.mark.operator.name, seconds)))
+            out.append((DISCLOSURE, _disclosure(model, done.mark.operator.name, seconds)))
     return out + exposed(headers)
+
+
+_disclosure = lru_cache(maxsize=1024)(ai_disclosure)  # many answers a second differ in nothing that it says
 
 
 def exposed(headers: Headers) -> Headers:

@@ -21,9 +21,11 @@ class Machine:
     choices: tuple[str, ...] = ()
 
     def begins(self, text: str) -> bool:
-        """Whether an answer that begins so (not blank) may still be what was claimed."""
-        if self.json and text.lstrip()[:1] in ("{", "["):
-            return True
+        """Whether an answer begins like JSON, where that was claimed."""
+        return self.json and text.lstrip()[:1] in ("{", "[")
+
+    def may_become_choice(self, text: str) -> bool:
+        """Whether an answer that goes on may still become one of the choices: that it begins so proves nothing."""
         return any(choice.startswith(text) for choice in self.choices)
 
     def is_borne_out(self, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from proxy.label.aigc import Aigc
 from proxy.label.identifier import item_id
@@ -26,8 +26,7 @@ class Operator:
     digest: Callable[[str], str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """How one answer is marked. ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
 
     operator: Operator

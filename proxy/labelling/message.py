@@ -5,13 +5,12 @@ copied as it came. Names compare without regard to case (RFC 9110 section 5.1), 
 HTTP/2 and ASGI: whoever makes a head lowers them once, and nobody does it again.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """A request's control data and header section.
 
     ``target`` is the origin-form request target as the client sent it, path and query, still percent-encoded.
@@ -26,8 +25,7 @@ class RequestHead:
         return value(self.headers, name)
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """A final response's control data and header section."""
 
     status: int

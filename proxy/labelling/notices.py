@@ -19,6 +19,8 @@ class Notices:
     def __init__(self, words: Iterable[str]) -> None:
         self._words = tuple(sorted(words, key=len, reverse=True))
         self._initials = frozenset(word[0] for word in self._words)
+        # As far from the end as all of them in a row can begin, with some white space.
+        self._reach = sum(map(len, self._words)) + 16
         either = "|".join(map(re.escape, self._words)) or r"(?!)"
         # The notices of several regimes stand one behind the other. A client may have trimmed the blank line, so it is optional; more than it is the model's own.
         self._leading = re.compile(rf"\s*((?:{either})+\n{{0,2}})").match
@@ -27,7 +29,9 @@ class Notices:
     def opening(self, text: str) -> Opening:
         """Whether a text begins with a notice; "maybe" where it is so short that it could still become one."""
         begun = text.lstrip()
-        if begun[:1] not in self._initials:
+        if not begun:
+            return "maybe" if self._words else "no"
+        if begun[0] not in self._initials:
             return "no"
         if begun.startswith(self._words):
             return "yes"
@@ -42,12 +46,8 @@ class Notices:
 
     def trailing(self, text: str) -> tuple[int, int] | None:
         """Where the notice at the end of a text stands, with its blank line."""
-        match = self._trailing(text[-2 * self._longest :])
+        offset = max(len(text) - self._reach, 0)
+        match = self._trailing(text[offset:])
         if match is None:
             return None
-        offset = max(len(text) - 2 * self._longest, 0)
         return match.start(1) + offset, match.end(1) + offset
-
-    @property
-    def _longest(self) -> int:
-        return len(self._words[0]) + 16 if self._words else 0

@@ -9,6 +9,10 @@ from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
 
 
+# What people see stands first in an item's list of what was placed.
+_VISIBLE = frozenset({"prefix", "suffix", "badge"})
+
+
 @dataclass(slots=True)
 class Done:
     """The items of one answer so far. ``aigc_json`` is the label of the answer as a whole, ``envelope`` what carries it,
@@ -31,11 +35,12 @@ class Done:
             return Outcome.UNLABELLED, self.failure
         if self.error:
             return Outcome.ERROR_RESPONSE, "the upstream sent an error"
-        visible = {"prefix", "suffix", "badge"}
-        if any(visible.intersection(item.placed) for item in self.items):
-            return Outcome.LABELLED, ""
-        if any(item.skipped == ALREADY for item in self.items):
+        reason = ""
+        for item in self.items:
+            if item.placed and item.placed[0] in _VISIBLE:
+                return Outcome.LABELLED, ""
+            reason = ALREADY if item.skipped == ALREADY else reason or item.skipped
+        if reason == ALREADY:
             return Outcome.ALREADY_LABELLED, ALREADY
-        reason = next((item.skipped for item in self.items if item.skipped), "no rule asks for a notice")
-        return Outcome.METADATA_ONLY, reason
+        return Outcome.METADATA_ONLY, reason or "no rule asks for a notice"
 

@@ -6,7 +6,8 @@ come as JSON.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from proxy.dialects.dialect import Dialect
 from proxy.labelling.body import BodyLabeller
@@ -31,8 +32,7 @@ class Bounds:
     record: int
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """Label the body: ``guard`` takes the decoded bytes, and ``terminal`` what comes out of it where it is a stream."""
 
     guard: Guard
@@ -69,10 +69,15 @@ def framing(head: ResponseHead, first: bytes) -> Framing:
     raise LabellingError(f"the answer's media type {media_type.decode('ascii', 'replace')!r} is not one that can be labelled here")
 
 
+@lru_cache(maxsize=64)
+def _envelope(carriers: frozenset[str]) -> tuple[str, ...]:
+    """What carries the label of the answer as a whole."""
+    return tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in carriers)
+
+
 def label(dialect: Dialect, asked: Asked, mark: Mark, framed: Framing, bounds: Bounds) -> Label:
     """The transforms that label one response."""
-    envelope = tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in mark.carriers)
-    done = Done(mark, mark.aigc.compact().encode(), envelope)
+    done = Done(mark, mark.aigc.compact().encode(), _envelope(mark.carriers))
     if framed == "json":
         return Label(Guard(BodyLabeller(dialect, asked, done, bounds.whole_body), done), done, None)
     if not dialect.stream:

@@ -6,8 +6,7 @@ users, systems and tools, even where they quote a notice.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.paths import MISSING
@@ -21,8 +20,7 @@ MODEL_LENGTH = 256
 Slice = tuple[int, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What is known of a request. ``units`` is how many answers it asks for, None where that is unknown; ``continued``
     says that the answer goes on from a text of the client's that carries the notice already."""
 
@@ -33,8 +31,7 @@ class Asked:
     continued: bool = False
 
 
-@dataclass(slots=True)
-class Read:
+class Read(NamedTuple):
     """A request read: what it asks for, and the body that goes upstream."""
 
     asked: Asked
@@ -58,15 +55,24 @@ def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
             if found:
                 cuts[place] = found
     model = rules.model.value(document) if rules.model else ""
-    units = rules.units.value(document) if rules.units else None
     asked = Asked(
         model=model[:MODEL_LENGTH] if isinstance(model, str) else "",
         streaming=rules.stream is not None and rules.stream.value(document) is True,
-        units=units if type(units) is int and units > 0 else 1,
+        units=_units(rules.units.value(document)) if rules.units else 1,
         machine=_machine(dialect, document),
         continued=_continued(dialect, document, notices),
     )
-    return Read(asked, _without(body, cuts) if cuts else body, len(cuts))
+    try:
+        return Read(asked, _without(body, cuts) if cuts else body, len(cuts))
+    except FramingError:  # nested too deeply to be cut
+        return Read(asked, body)
+
+
+def _units(value: Any) -> int | None:
+    """How many answers are asked for. Servers read ``"3"`` and ``3.0`` as 3, so what is no plain number is unknown."""
+    if value is MISSING or value is None:
+        return 1
+    return value if type(value) is int and value > 0 else None
 
 
 def _notices_in(text: str, notices: Notices) -> list[Slice]:
@@ -107,7 +113,10 @@ def _machine(dialect: Dialect, document: Any) -> Machine | None:
 def _continued(dialect: Dialect, document: Any, notices: Notices) -> bool:
     for continuation in dialect.request.continuation:
         if continuation.condition.holds(document):
-            last = document.get("messages", MISSING)
-            text = last[-1].get("content") if isinstance(last, list) and last and isinstance(last[-1], dict) else None
+            messages = document.get("messages")
+            last = messages[-1] if isinstance(messages, list) and messages else None
+            if not isinstance(last, dict) or last.get("role") != "assistant":
+                return False
+            text = last.get("content")
             return isinstance(text, str) and notices.opening(text) == "yes"
     return False

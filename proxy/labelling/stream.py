@@ -30,12 +30,13 @@ from proxy.record.exchange import Item
 
 @dataclass(slots=True)
 class _Pending:
-    """A record that has not left, with what is to change in it."""
+    """A record that has not left, with what is to change in it; ``ours`` did not come from upstream."""
 
     block: Block
     prefixes: list[Place] = field(default_factory=list)
     suffixes: list[Place] = field(default_factory=list)
     metadata: bool = False
+    ours: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class StreamLabeller:
         self._replaces_metadata = False
         self._passes = False
         self._failed = b""
+        self._ragged = False  # the last record has no blank line behind it
 
     @property
     def passes(self) -> bool:
@@ -80,7 +82,7 @@ class StreamLabeller:
 
     @property
     def retained(self) -> bytes:
-        return self._failed or b"".join(pending.block.raw for pending in self._queue) + self._splitter.rest
+        return self._failed or b"".join(pending.block.raw for pending in self._queue if not pending.ours) + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._passes:
@@ -107,6 +109,7 @@ class StreamLabeller:
         out: list[bytes] = []
         for block in self._splitter.end():
             self._take(block, out)
+            self._ragged = block.data is not None
         self._settle(out)
         return (b"".join(out),) if out else ()
 
@@ -124,13 +127,13 @@ class StreamLabeller:
 
     def _take(self, block: Block, out: list[bytes]) -> None:
         """One record: look, decide, and let go of what may leave."""
-        if block.data is None:
+        if block.data is None or not block.data.strip():
             if self._queue or not _is_harmless(block.raw):
                 self._enqueue(_Pending(block), out)
             else:
                 out.append(block.raw)
             return
-        if self._dialect.terminal and block.data == self._dialect.terminal:
+        if self._dialect.terminal and block.data.strip() == self._dialect.terminal:
             self._settle(out)
             out.append(block.raw)
             return
@@ -142,7 +145,7 @@ class StreamLabeller:
         found = content(self._dialect, self._dialect.stream, document)
         if found.media:
             raise LabellingError("the stream holds pictures, which cannot be labelled in a stream yet")
-        if found.error and not found.units:
+        if found.error:
             self._done.error = self._recognised = True
         elif found.recognised:
             self._recognised = True
@@ -180,9 +183,9 @@ class StreamLabeller:
             if unit.first is None and (text.strip() or self._asked.machine is None):
                 unit.first = (pending, found.parts[0][0])
             self._decide(unit, ended=found.closes)
-        if text and unit.skipped == "" and self._done.mark.suffix:
+        if text and not unit.skipped and self._done.mark.suffix:
             unit.last = (pending.block, found)
-        if found.closes and not unit.closed:
+        if found.closes and unit.text and not unit.closed:
             unit.closed = True
             self._decide(unit, ended=True)
             self._suffix(unit, found, pending, out)
@@ -202,14 +205,18 @@ class StreamLabeller:
 
     def _suffix(self, unit: _Unit, found: Unit, pending: _Pending, out: list[bytes]) -> None:
         """The unit closes with this record: its suffix goes into it, or out before it."""
-        if unit.skipped != "" or not self._done.mark.suffix or unit.last is None:
+        if unit.skipped != "" or unit.last is None:
             return
-        unit.placed += ("suffix",)
         if found.parts:
+            unit.placed += ("suffix",)
             pending.suffixes.append(found.parts[-1][0])
         else:
-            block, last = unit.last
-            self._enqueue(_Pending(closing_record(block, last, self._done.mark.suffix, self._dialect.metadata)), out)
+            self._copy(unit.last, unit, out)
+
+    def _copy(self, last: tuple[Block, Unit], unit: _Unit, out: list[bytes]) -> None:
+        """The suffix goes out in a record of its own."""
+        unit.placed += ("suffix",)
+        self._enqueue(_Pending(closing_record(*last, self._done.mark.suffix, self._dialect.metadata), ours=True), out)
 
     def _settle(self, out: list[bytes]) -> None:
         """The stream is at its end: what was unclear is decided, what was held leaves, or nothing was found."""
@@ -217,8 +224,18 @@ class StreamLabeller:
             raise NothingFound(f"the stream holds nothing that the dialect {self._dialect.name} knows")
         for unit in self._units.values():
             self._decide(unit, ended=True)
+            if unit.skipped == "" and not unit.closed and unit.last is not None:
+                self._close(unit.last, unit, out)
         self._release(out)
         self._write_items()
+
+    def _close(self, last: tuple[Block, Unit], unit: _Unit, out: list[bytes]) -> None:
+        """The stream ended and nothing closed the unit: its suffix is still due."""
+        unit.closed = True
+        if not self._ragged:
+            self._copy(last, unit, out)
+        elif not unit.placed:
+            raise LabellingError("the stream broke off where the notice at its end was due")
 
     def _mark_record(self, document: dict[str, Any], pending: _Pending) -> None:
         """This record carries the answer's implicit label."""
@@ -254,7 +271,7 @@ class StreamLabeller:
         if done.items:
             return
         for index, unit in enumerate(self._units.values()):
-            skipped = SILENT if unit.skipped is None else unit.skipped
+            skipped = (SILENT if done.mark.shown else "") if unit.skipped is None else unit.skipped
             placed = (*unit.placed, *done.envelope)
             done.items.append(Item(done.mark.of_item(index).produce_id, "text", unit.place, placed, skipped))
 

@@ -17,7 +17,7 @@ class Terminal:
 
     def __init__(self, marker: bytes) -> None:
         self._marker = marker
-        self._line = re.compile(rb"(?:\A|[\r\n])data: ?" + re.escape(marker)).search
+        self._line = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?" + re.escape(marker)).search
         self._keep = len(marker) + _TAIL
         self._tail = b""
         self._seen = not marker

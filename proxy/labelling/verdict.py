@@ -4,6 +4,7 @@
     white space, under a claim of machine mode                 wait; such records pass
     perhaps the beginning of a notice                          wait; hold the records until it is clear
     what the claim of machine mode says                        left alone
+    perhaps the beginning of a choice that was claimed         wait; hold the records until it is clear
     a notice, or a continuation of a text that has one         labelled already
     anything else                                              gets one
 """
@@ -35,10 +36,12 @@ def verdict(text: str, asked: Asked, notices: Notices, *, ended: bool, whole: bo
         return SILENT if ended else Wait.PASS
     machine = asked.machine
     if machine is not None:
-        if not text.strip() and not ended:
-            return Wait.PASS
-        if machine.is_borne_out(text) if whole else machine.begins(text):
+        if not text.strip():
+            return SILENT if ended else Wait.PASS
+        if machine.is_borne_out(text) if whole else machine.begins(text) or (ended and text in machine.choices):
             return MACHINE
+        if not ended and machine.may_become_choice(text):
+            return Wait.HOLD
     match notices.opening(text):
         case "yes":
             return ALREADY

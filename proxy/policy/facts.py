@@ -5,13 +5,12 @@ A policy sees these and no more: neither the prompt nor the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Facts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a rule's ``when`` may ask about. All strings are compared as they stand; an unknown one is empty.
 
     kind: what the response holds, "text" or "image"; dialect: the name of the API's table, e.g. "openai.chat";

@@ -222,10 +222,9 @@ def test_a_jpeg_keeps_its_tables_sampling_and_metadata(drawable_jpeg: Path, font
     data = drawable_jpeg.read_bytes()
     after = stamp(data, Badge("AI"), font, MANY).data
     old, new = Image.open(BytesIO(data)), Image.open(BytesIO(after))
-    assert isinstance(old, ImageFile.ImageFile)
-    assert old.quantization == new.quantization  # type: ignore[attr-defined]
+    assert old.quantization == new.quantization
     if drawable_jpeg.stem not in ("440", "ycck"):  # the first is widened; the second has no encoder, and becomes CMYK
-        assert [layer[1:] for layer in old.layer] == [layer[1:] for layer in new.layer]  # type: ignore[attr-defined]
+        assert [layer[1:] for layer in old.layer] == [layer[1:] for layer in new.layer]
     assert old.info.get("progressive") == new.info.get("progressive")
     kept = [segment.whole for segment in jpeg.parse(data).segments if segment.is_metadata and segment.marker != 0xEE]
     if drawable_jpeg.stem == "manifest":

@@ -1,0 +1,54 @@
+"""Texts and packets: every spelling read, one label left, the work bounded."""
+
+import pytest
+
+from proxy.label import xmp
+from proxy.label.aigc import Aigc
+from proxy.media.carriers import MAX_CARRIERS, check_count, in_packet, in_text, one_packet
+from proxy.media.errors import MediaError
+
+LABEL = Aigc.first_write("ACME", "0a1b")
+OTHER = Aigc.first_write("OTHER", "2")
+PLAIN = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF>'
+
+
+@pytest.mark.parametrize("before", ["", "AIGC", "AIGC\0", "AIGC=", "AIGC: ", " \n"])
+@pytest.mark.parametrize("after", ["", "\0", "\n"])
+def test_a_text_that_is_a_label(before: str, after: str) -> None:
+    assert in_text(before + LABEL.compact() + after) == (LABEL,)
+    assert in_text(f'{before}{{"AIGC": {LABEL.compact()}}}{after}') == (LABEL,)
+
+
+@pytest.mark.parametrize("text", ["", "AIGC", "AIGC{", "a cat", '{"prompt": 1}', "[1]", "{" * 10_000])
+def test_a_text_that_is_none(text: str) -> None:
+    assert in_text(text) == ()
+
+
+def test_a_packet_padded_with_zeros_is_read() -> None:
+    assert in_packet(xmp.packet(LABEL) + bytes(100)) == (LABEL,)
+
+
+@pytest.mark.parametrize("packet", [b"", b"not XML", b"<!DOCTYPE a><a/>"])
+def test_a_packet_that_cannot_be_read_holds_none_and_is_replaced(packet: bytes) -> None:
+    assert in_packet(packet) == ()
+    assert one_packet(LABEL, [packet]) == [xmp.packet(LABEL)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "packets"),
+    [
+        ([(LABEL,)], []),
+        ([(LABEL,)], [PLAIN]),
+        ([(LABEL,), ()], [PLAIN, PLAIN]),
+        ([(LABEL,), None, ()], [PLAIN, xmp.packet(OTHER), PLAIN]),
+        ([(LABEL,), ()], [xmp.packet(OTHER), b"not XML"]),
+    ],
+)
+def test_only_the_first_packet_holds_the_label(expected: list[tuple[Aigc, ...] | None], packets: list[bytes]) -> None:
+    assert [None if new is None else in_packet(new) for new in one_packet(LABEL, packets)] == expected
+
+
+def test_no_more_carriers_than_any_honest_file_has() -> None:
+    check_count(MAX_CARRIERS)
+    with pytest.raises(MediaError):
+        check_count(MAX_CARRIERS + 1)
