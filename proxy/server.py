@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -65,7 +66,7 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
                 if self._head_size > header_limit:
                     self._answer(b"431 Request Header Fields Too Large")
                     return
-            super().data_received(data)
+            self._parse(data)
             if self._in_head and not self.transport.is_closing():
                 self._head_size += 0 if self._head_size else len(data)
                 if self._head_timer is None:
@@ -74,8 +75,17 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
         def send_400_response(self, msg: str) -> None:
             self._answer(b"400 Bad Request")
 
-        def _unsupported_upgrade_warning(self) -> None:
-            """The relay answers a request for an upgrade itself."""
+        def _parse(self, data: bytes) -> None:
+            self._unset_keepalive_if_required()
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                # Not taken, so that HTTP/1.1 goes on behind this request (RFC 9110 section 7.8); this parser does not.
+                self.parser = httptools.HttpRequestParser(self)
+                if rest := data[offer.args[0] :]:
+                    self._parse(rest)
+            except httptools.HttpParserError:
+                self.send_400_response("")
 
         def _late(self) -> None:
             self._head_timer = None

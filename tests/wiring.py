@@ -13,7 +13,7 @@ from proxy import upstream
 from proxy.labelling.message import Headers, RequestHead
 
 HTTP11 = {"http11-uvloop": uvloop.new_event_loop, "http11-asyncio": asyncio.new_event_loop}
-EVERY = HTTP11 | {"httpx": asyncio.new_event_loop}
+EVERY = HTTP11 | {"httpx-uvloop": uvloop.new_event_loop, "httpx-asyncio": asyncio.new_event_loop}
 
 Test = Callable[..., Coroutine[Any, Any, None]]
 
@@ -49,7 +49,7 @@ def on_http11(test: Test) -> Callable[..., None]:
 
 @asynccontextmanager
 async def client(wiring: str, url: str, **settings: Any) -> AsyncIterator[upstream.Upstream]:
-    transport: upstream.Transport = "httpx" if wiring == "httpx" else "http11"
+    transport: upstream.Transport = "httpx" if wiring.startswith("httpx") else "http11"
     made = upstream.open(upstream.Target(url, **settings), transport)
     try:
         yield made

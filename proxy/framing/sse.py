@@ -55,7 +55,7 @@ class Splitter:
         blocks: list[Block] = []
         at = 0
         match = _blank_line(rest, max(self._searched - 3, 0))
-        while match:
+        while match and not (match.end() == len(rest) and rest.endswith(b"\n\r")):  # half a CRLF: its LF belongs to the block
             raw = rest[at : match.end()]
             at = match.end()
             self._bound(len(raw))

@@ -6,8 +6,8 @@ object is bare; the wrapped form ``{"AIGC": {...}}`` is for carriers without a k
 """
 
 import json
-from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
+from typing import NamedTuple
 
 from proxy.label.errors import LabelError
 
@@ -35,8 +35,7 @@ _PLAIN = frozenset(map(chr, (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))))
 _QUOTABLE = _PLAIN | {'"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Aigc:
+class Aigc(NamedTuple):
     """One implicit label; every field is a string, an absent one is empty (Appendix E c) to i))."""
 
     label: str

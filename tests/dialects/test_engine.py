@@ -1,0 +1,143 @@
+"""What a table finds in a document: the units with their texts, the media, and whether the document is known at all."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy import shipped
+from proxy.dialects.engine import Content, content, spell
+from proxy.dialects.table import parse_dialect
+
+TABLES = {source.path.stem: source.data for source in shipped.dialect_sources()}
+CHAT, IMAGES = parse_dialect(TABLES["openai.chat"]), parse_dialect(TABLES["openai.images"])
+
+
+def body(document: Any) -> Content:
+    return content(CHAT, CHAT.body, document)
+
+
+def record(document: Any) -> Content:
+    return content(CHAT, CHAT.stream, document)
+
+
+def choice(text: object, index: object = 0, **more: object) -> dict[str, object]:
+    return {"index": index, "message": {"content": text}, **more}
+
+
+def delta(text: object, index: object = 0, **more: object) -> dict[str, object]:
+    return {"index": index, "delta": {"content": text}, **more}
+
+
+@pytest.mark.parametrize(
+    ("expected", "document"),
+    [
+        ([("choices[0]", "a")], {"choices": [choice("a")]}),
+        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", 0), choice("b", 1)]}),
+        ([("choices[1]", "a"), ("choices[0]", "b")], {"choices": [choice("a", 1), choice("b", 0)]}),
+        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", 0), choice("b", 0)]}),
+        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", None), choice("b", None)]}),
+        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", [1]), choice("b", {})]}),
+        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}),
+        ([("choices[0]", "")], {"choices": [choice(None)]}),
+        ([("choices[0]", "")], {"choices": [choice("")]}),
+        ([("choices[0]", "")], {"choices": [choice(7)]}),
+        ([("choices[0]", "ab")], {"choices": [choice([{"type": "text", "text": "a"}, {"type": "x", "text": "no"}, {"type": "text", "text": "b"}])]}),
+        ([("data[0].choices[0]", "a"), ("data[1].choices[0]", "b")], {"data": [{"choices": [choice("a")]}, {"choices": [choice("b")]}]}),
+        ([], {"choices": "none", "data": 7}),
+        ([], []),
+        ([], "choices"),
+    ],
+)
+def test_units_of_a_body(expected: list[tuple[str, str]], document: Any) -> None:
+    assert expected == [(unit.name, unit.text) for unit in body(document).units]
+
+
+@pytest.mark.parametrize(
+    ("expected", "document"),
+    [
+        ([("choices[0]", "a", False)], {"choices": [delta("a")]}),
+        ([("choices[2]", "a", False)], {"choices": [delta("a", 2)]}),
+        ([("choices[2]", "a", False), ("choices[0]", "b", True)], {"choices": [delta("a", 2), delta("b", 0, finish_reason="stop")]}),
+        ([("choices[0]", "", True)], {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}),
+        ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": None}]}),
+        # Some servers write these into every record.
+        ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": ""}]}),
+        ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": "null"}]}),
+        ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": None}]}),
+        ([("choices[0]", "ab", False)], {"choices": [delta([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])]}),
+        ([], {"choices": []}),
+    ],
+)
+def test_units_of_a_record(expected: list[tuple[str, str, bool]], document: Any) -> None:
+    assert expected == [(unit.name, unit.text, unit.closes) for unit in record(document).units]
+
+
+@pytest.mark.parametrize(
+    ("recognised", "error", "document"),
+    [
+        (True, False, {"choices": [choice("a")]}),
+        (True, False, {"choices": [{"message": {"content": None, "tool_calls": []}}]}),
+        (True, False, {"choices": []}),
+        (True, False, {"object": "list", "data": []}),
+        (False, False, {"choices": [{"text": "a"}]}),
+        (False, False, {"choices": ["a"]}),
+        (False, False, {"choices": {}}),
+        (False, False, {"output": "a"}),
+        (False, False, {}),
+        (False, False, []),
+        (False, True, {"error": {"message": "no"}}),
+        (False, True, {"object": "error", "message": "no"}),
+        (False, False, {"error": None}),
+        (True, False, {"error": {"code": 1}, "choices": [choice("a")]}),
+    ],
+)
+def test_what_is_known(recognised: bool, error: bool, document: Any) -> None:
+    found = body(document)
+    assert (recognised, error) == (found.recognised, found.error)
+
+
+@pytest.mark.parametrize(
+    ("expected", "recognised", "document"),
+    [
+        (["data[0].b64_json", "data[1].url"], True, {"data": [{"b64_json": "x"}, {"url": "y"}]}),
+        (["data[0].b64_json"], True, {"data": [{"b64_json": "x", "url": None}]}),
+        (["data[0].b64_json"], True, {"data": [{"b64_json": "x", "url": ""}]}),
+        (["data[0].b64_json"], False, {"data": [{"b64_json": "x"}, {"revised_prompt": "y"}]}),
+        ([], False, {"data": [{"b64_json": None}]}),
+        ([], False, {"data": [{"image": "x"}]}),
+        ([], True, {"data": []}),
+        ([], False, {"created": 1}),
+        ([], False, {"images": ["x"]}),
+    ],
+)
+def test_media(expected: list[str], recognised: bool, document: Any) -> None:
+    found = content(IMAGES, IMAGES.body, document)
+    assert expected == [spell(place) for place, _, _ in found.media]
+    assert recognised is found.recognised
+
+
+NAMES = st.sampled_from(["choices", "message", "delta", "content", "index", "data", "type", "text", "error", "finish_reason", "url"])
+SHAPES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "text"]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(SHAPES)
+def test_no_document_is_an_error_and_every_part_is_where_it_says(document: Any) -> None:
+    for dialect, rules in ((CHAT, CHAT.body), (CHAT, CHAT.stream), (IMAGES, IMAGES.body)):
+        for unit in content(dialect, rules, document).units:
+            for place, text in unit.parts:
+                one: Any = document
+                for step in place:
+                    one = one[step]
+                assert text == one
+                assert unit.element == place[: len(unit.element)]
+
+
+@pytest.mark.parametrize(("expected", "place"), [("@", ()), ("a[0].b", ("a", 0, "b")), ("[1].a", (1, "a"))])
+def test_places_as_people_write_them(expected: str, place: tuple[str | int, ...]) -> None:
+    assert expected == spell(place)

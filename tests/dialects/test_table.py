@@ -1,0 +1,117 @@
+"""A table is read whole or refused with every fault and its place; the shipped tables are sound."""
+
+from typing import Any
+
+import pytest
+
+from proxy import shipped
+from proxy.dialects.errors import DialectError
+from proxy.dialects.find import readings
+from proxy.dialects.table import finder, harmless, parse_dialect
+
+TABLES = {source.path.stem: source.data for source in shipped.dialect_sources()}
+GOOD: dict[str, Any] = {
+    "name": "a.b",
+    "title": "A",
+    "matches": [{"methods": ["POST"], "path": "**/a"}],
+    "body": [{"each": "choices[*]", "text": "message.content"}],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "harmless"])
+def test_shipped_tables_are_sound(name: str) -> None:
+    assert name == parse_dialect(TABLES[name]).name
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "change"),
+    [
+        (("colour",), "Extra inputs are not permitted", {"colour": "red"}),
+        (("name",), "String should match pattern", {"name": "A B"}),
+        (("matches",), "at least 1 item", {"matches": []}),
+        (("matches", 0, "path"), "must start with", {"matches": [{"methods": ["POST"], "path": "a"}]}),
+        (("matches", 0, "path"), "elsewhere than in front", {"matches": [{"methods": ["POST"], "path": "/a/**"}]}),
+        (("matches", 0, "methods", 0), "Input should be", {"matches": [{"methods": ["FETCH"], "path": "/a"}]}),
+        (("body", 0, "each"), "is not a path", {"body": [{"each": "a[", "text": "b"}]}),
+        (("body", 0, "each"), "a path is a string", {"body": [{"each": 7, "text": "b"}]}),
+        (("body", 0, "text"), "must be names only", {"body": [{"each": "a[*]", "text": "b[*]"}]}),
+        (("body", 0, "text"), "must be names only", {"body": [{"each": "a[*]", "text": "@"}]}),
+        (("body", 0, "span"), "must begin with a name", {"body": [{"each": "a", "span": "@", "text": "t"}]}),
+        (("errors", 0), "is not a condition", {"errors": ["=x"]}),
+        (("media", 0, "encoding"), "Input should be", {"media": [{"path": "a", "encoding": "hex", "kind": "image"}]}),
+        (("request", "machine", 0, "shows"), "Input should be", {"request": {"machine": [{"claim": "a", "shows": "xml"}]}}),
+        (("request", "continuation", 0, "servers"), "at least 1", {"request": {"continuation": [{"claim": "a", "servers": []}]}}),
+        ((), "names neither text", {"body": []}),
+    ],
+)
+def test_faults_have_their_place(path: tuple[str | int, ...], message: str, change: dict[str, Any]) -> None:
+    with pytest.raises(DialectError) as error:
+        parse_dialect(GOOD | change)
+    assert [path] == [fault.path for fault in error.value.faults]
+    assert message in error.value.faults[0].message
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(DialectError) as error:
+        parse_dialect(GOOD | {"name": "", "errors": ["="], "colour": 1})
+    assert {("name",), ("errors", 0), ("colour",)} == {fault.path for fault in error.value.faults}
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 7, {}])
+def test_what_is_no_table(data: object) -> None:
+    with pytest.raises(DialectError):
+        parse_dialect(data)
+
+
+@pytest.mark.parametrize(
+    ("expected", "method", "path"),
+    [
+        ("openai.chat", "POST", b"/v1/chat/completions"),
+        ("openai.chat", "GET", b"/v1/chat/completions"),
+        ("openai.chat", "GET", b"/v1/chat/completions/x"),
+        ("openai.images", "POST", b"/v1/images/generations"),
+        ("openai.images", "POST", b"/openai/deployments/d/images/edits"),
+        (None, "POST", b"/v1/completions"),
+    ],
+)
+def test_who_answers(expected: str | None, method: str, path: bytes) -> None:
+    dialects = tuple(parse_dialect(data) for name, data in TABLES.items() if name != "harmless")
+    found = finder(dialects).find(method, readings(path))
+    assert expected == (found[0].name if found else None)
+
+
+def test_stored_answers_are_known() -> None:
+    found = finder((parse_dialect(TABLES["openai.chat"]),))
+    stored = {path: found.find("GET", readings(path)) for path in (b"/v1/chat/completions", b"/v1/chat/completions/x")}
+    assert all(one is not None and one[1].stored for one in stored.values())
+    posted = found.find("POST", readings(b"/v1/chat/completions"))
+    assert posted is not None
+    assert not posted[1].stored
+
+
+@pytest.mark.parametrize(
+    ("expected", "method", "path"),
+    [
+        (True, "GET", b"/v1/models"),
+        (True, "GET", b"/v1/models/gpt-4"),
+        (True, "GET", b"/v1/models/org/name"),
+        (True, "POST", b"/v1/embeddings"),
+        (True, "GET", b"/"),
+        (False, "POST", b"/v1/models/gemini:generateContent"),
+        (False, "POST", b"/v1/completions"),
+        (False, "POST", b"/v1/audio/speech"),
+        (False, "POST", b"/"),
+    ],
+)
+def test_harmless_requests(expected: bool, method: str, path: bytes) -> None:
+    assert expected is (harmless(TABLES["harmless"]).find(method, readings(path)) is not None)
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [((), {}), ((1, "why"), [{"methods": ["GET"], "path": "/a", "why": "a"}, {"methods": ["GET"], "path": "/b"}])],
+)
+def test_faults_of_the_harmless(path: tuple[str | int, ...], data: object) -> None:
+    with pytest.raises(DialectError) as error:
+        harmless(data)
+    assert [path] == [fault.path for fault in error.value.faults]

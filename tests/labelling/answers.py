@@ -1,0 +1,106 @@
+"""Answers labelled in memory: a mark, and a guard that is fed at any cuts."""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy import shipped
+from proxy.dialects.dialect import Dialect
+from proxy.dialects.table import parse_dialect
+from proxy.labelling.errors import Blocked
+from proxy.labelling.mark import Mark, Operator, mark
+from proxy.labelling.message import ResponseHead
+from proxy.labelling.notices import Notices
+from proxy.labelling.outcome import Done
+from proxy.labelling.plan import Bounds, framing, label
+from proxy.labelling.request import Asked
+from proxy.labelling.transform import Draw
+from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice, Words
+
+WORDS = "【AI生成】"
+RETIRED = "[AI-generated]"
+PREFIX, SUFFIX = WORDS + "\n\n", "\n\n" + WORDS
+ID = "0198c0de00007000800000000000abcd"
+DIALECTS = {
+    source.path.stem: parse_dialect(source.data) for source in shipped.dialect_sources() if source.path.stem != "harmless"
+}
+CHAT, IMAGES = DIALECTS["openai.chat"], DIALECTS["openai.images"]
+OPERATOR = Operator("ACME", "Acme Ltd.", b"k" * 32, Notices([WORDS, RETIRED]), lambda text: str(len(text)))
+BOUNDS = Bounds(whole_body=100_000, record=4096)
+
+
+def decision(
+    position: Position | None = "start",
+    metadata: Iterable[Carrier] = ("body", "header"),
+    on_failure: OnFailure = "block",
+    words: str = WORDS,
+) -> Decision:
+    notice = None if position is None else TextNotice(Words((("zh", words),)), position)
+    return Decision(notice, frozenset(metadata), on_failure, ("test/text",))
+
+
+def badge(metadata: Iterable[Carrier] = ("xmp", "body")) -> Decision:
+    return Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset(metadata), "block", ("test/image",))
+
+
+def marked(*decisions: Decision, trusted: bool = False, operator: Operator = OPERATOR) -> Mark:
+    by_kind: Mapping[str, Decision] = {str(n): one for n, one in enumerate(decisions or (decision(),))}
+    return mark(operator, ID, by_kind, "", trusted=trusted)
+
+
+@dataclass
+class Sent:
+    """What left, chunk by chunk; ``blocked`` is why nothing more did."""
+
+    done: Done
+    chunks: list[bytes] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    blocked: str = ""
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+def answer(
+    chunks: Iterable[bytes],
+    *,
+    asked: Asked | None = None,
+    with_mark: Mark | None = None,
+    dialect: Dialect = CHAT,
+    bounds: Bounds = BOUNDS,
+    media_type: bytes = b"",
+) -> Sent:
+    """An answer that comes in these chunks, labelled."""
+    given = [chunk for chunk in chunks if chunk]
+    begins = b"".join(given)[:64] if given else b""
+    framed = framing(ResponseHead(200, [(b"content-type", media_type)]), begins)
+    plan = label(dialect, asked or Asked(units=1), with_mark or marked(), framed, bounds)
+    sent = Sent(plan.done)
+    try:
+        for chunk in given:
+            _take(plan.guard.feed(chunk), sent)
+        _take(plan.guard.end(), sent)
+    except Blocked as blocked:
+        sent.blocked = str(blocked)
+    return sent
+
+
+def _take(pieces: Iterable[Any], sent: Sent) -> None:
+    for piece in pieces:
+        if isinstance(piece, Draw):
+            sent.draws.append(piece)
+        else:
+            assert isinstance(piece, bytes)
+            sent.chunks.append(piece)
+
+
+def cuttings(data: bytes, seed: int = 0, most: int = 12) -> list[list[bytes]]:
+    """The data whole, byte by byte, and cut at random."""
+    chance = random.Random(seed)
+    found = [[data], [data[at : at + 1] for at in range(len(data))]]
+    for _ in range(most):
+        ends = sorted({0, len(data), *(chance.randrange(len(data) + 1) for _ in range(chance.randrange(1, 9)))})
+        found.append([data[start:end] for start, end in zip(ends, ends[1:], strict=False)])
+    return found

@@ -1,0 +1,49 @@
+"""Whether a text gets a notice: the table, row by row."""
+
+import pytest
+
+from proxy.labelling.machine import WHY, Machine
+from proxy.labelling.request import Asked
+from proxy.labelling.verdict import ALREADY, CONTINUED, SILENT, Wait, verdict
+from tests.labelling.answers import OPERATOR, WORDS
+
+TEXT, JSON, CHOICE = Asked(), Asked(machine=Machine(json=True)), Asked(machine=Machine(choices=("yes",)))
+GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole": True}
+
+
+@pytest.mark.parametrize(
+    ("expected", "asked", "text", "state"),
+    [
+        (Wait.PASS, TEXT, "", GOING),
+        (SILENT, TEXT, "", ENDED),
+        (SILENT, TEXT, "", WHOLE),
+        ("", TEXT, "Hi", GOING),
+        ("", TEXT, "Hi", WHOLE),
+        ("", TEXT, '{"a":1}', WHOLE),
+        (Wait.HOLD, TEXT, "\n", GOING),
+        ("", TEXT, "\n", ENDED),
+        (Wait.HOLD, TEXT, WORDS[:2], GOING),
+        ("", TEXT, WORDS[:2], ENDED),
+        (ALREADY, TEXT, WORDS, GOING),
+        (ALREADY, TEXT, f"\n{WORDS} Hi", WHOLE),
+        (Wait.PASS, JSON, "\n", GOING),
+        (SILENT, JSON, "\n", ENDED),
+        (WHY, JSON, "\n{", GOING),
+        (WHY, JSON, "{}", WHOLE),
+        ("", JSON, "{", WHOLE),
+        ("", JSON, "Sure", GOING),
+        (ALREADY, JSON, WORDS, GOING),
+        (Wait.HOLD, CHOICE, "y", GOING),
+        (Wait.HOLD, CHOICE, "yes", GOING),
+        (WHY, CHOICE, "yes", ENDED),
+        (WHY, CHOICE, "yes", WHOLE),
+        ("", CHOICE, "ye", ENDED),
+        ("", CHOICE, "yes!", GOING),
+        (CONTINUED, Asked(continued=True), "Hi", GOING),
+        (Wait.HOLD, Asked(continued=True), WORDS[:1], GOING),
+        (ALREADY, Asked(continued=True), WORDS, GOING),
+        (WHY, Asked(continued=True, machine=Machine(json=True)), "{", GOING),
+    ],
+)
+def test_the_table(expected: Wait | str, asked: Asked, text: str, state: dict[str, bool]) -> None:
+    assert expected == verdict(text, asked, OPERATOR.notices, **state)

@@ -1,0 +1,208 @@
+"""The README is true: its commands run, its answers are real, its tree is the tree, its keys are keys."""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.settings import load
+from proxy.shipped import sample
+from tests.command import PATIENCE, ROOT, environment, running
+from tests.scripted import Received, Wire, scripted
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [block for kind, block in found if kind == language]
+
+
+SERVE_ONE_LINE = "countermark serve --upstream http://127.0.0.1:8000 --provider YOUR-NAME --policy cn-gb45438"
+SERVE_FILE = "countermark serve --config config.yaml"
+(CURL,) = [block for block in blocks("sh") if block.startswith("curl")]
+
+# Every command that the README shows, with the test that runs it.
+RUN_BY = {
+    "pip install -e . && countermark demo": "test_the_two_commands_are_those_of_the_clean_machine, test_demo",
+    "pip install -e '.[test]' && pytest": "test_the_two_commands_are_those_of_the_clean_machine",
+    CURL.strip(): "test_the_answer_that_the_readme_shows_is_real",
+    SERVE_ONE_LINE: "test_the_ways_to_serve_serve",
+    SERVE_FILE: "test_the_ways_to_serve_serve",
+    "docker build --tag countermark .": "test_packaging, as far as it goes without an engine",
+    "docker run --publish 8080:8080 --volume ./countermark:/etc/countermark countermark": "test_packaging",
+}
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    shown = [block.strip() for block in blocks("sh")]
+    commands = {line for block in shown for line in ([block] if block.startswith("curl") else block.splitlines())}
+
+    assert commands == set(RUN_BY)
+    inline = {code for code in re.findall(r"`([^`]+)`", PROSE) if code.startswith("countermark ")}
+    assert inline == {"countermark demo --once"}
+
+
+def test_the_two_commands_are_those_of_the_clean_machine() -> None:
+    script = ROOT / ".ci" / "run"
+    lines = script.read_text(encoding="utf-8").splitlines()
+
+    assert os.access(script, os.X_OK)
+    assert "set -euo pipefail" in lines
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    # Within `bash -c`, for `set -e` does not see a failure on the left of `&&`.
+    assert shlex.split(next(line for line in lines if "pip install" in line)) == [
+        "bash",
+        "-c",
+        "pip install -e '.[test]' && pytest",
+    ]
+    assert lines[-1] == "countermark demo --once"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="the command is curl, in bash")
+def test_the_answer_that_the_readme_shows_is_real(tmp_path: Path) -> None:
+    with running(tmp_path, "demo", "--listen", "127.0.0.1:0") as demo:
+        url = re.search(r"at (http://\S+),", demo.line("keeps serving at"))
+        assert url
+        command = CURL.replace("http://127.0.0.1:8080", url[1]).replace("python3", shlex.quote(sys.executable))
+        said = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True, env=_direct()
+        )
+
+    (shown,) = blocks("json")
+    assert _within(json.loads(_without_ids(shown)), json.loads(_without_ids(said.stdout)))
+
+
+async def _answer(request: Received, wire: Wire) -> None:
+    message = {"role": "assistant", "content": "Hello"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    completion = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    await wire.json(completion)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [SERVE_ONE_LINE, SERVE_FILE], ids=["one line", "file"])
+async def test_the_ways_to_serve_serve(tmp_path: Path, command: str) -> None:
+    """And the Python that the README shows beside them gets a labelled answer."""
+    (python,) = blocks("python")
+    async with scripted(_answer) as upstream:
+        (config,) = blocks("yaml")
+        (tmp_path / "config.yaml").write_text(config.replace("http://127.0.0.1:8000", upstream.url), encoding="utf-8")
+        _, *arguments = shlex.split(command.replace("http://127.0.0.1:8000", upstream.url))
+
+        def talk() -> str:
+            with running(tmp_path, *arguments, "--listen", "127.0.0.1:0") as serving:
+                url = serving.line("listens on").split("listens on ")[1].split()[0]
+                said = subprocess.run(
+                    [sys.executable, "-c", python.replace("http://127.0.0.1:8080", url)],
+                    capture_output=True,
+                    text=True,
+                    timeout=PATIENCE,
+                    check=False,
+                    env=_direct() | {"OPENAI_API_KEY": "made-up"},
+                )
+                assert serving.stop() == 0
+            return said.stdout + said.stderr
+
+        said = await asyncio.to_thread(talk)
+
+    assert re.fullmatch(r"【人工智能生成】\n\nHello\n[0-9a-f]{32}\n", said)
+    assert upstream.received[0].value(b"authorization") == b"Bearer made-up"
+
+
+def test_the_configuration_in_the_readme_is_one(tmp_path: Path) -> None:
+    (config,) = blocks("yaml")
+    (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
+
+    assert len(load(tmp_path / "config.yaml").routes) == 2
+    assert _keys(yaml.safe_load(config)) <= _keys(yaml.safe_load(sample().read_text(encoding="utf-8"))) | {"pictures"}
+
+
+def test_the_keys_that_the_prose_names_are_keys() -> None:
+    known = _keys(yaml.safe_load(sample().read_text(encoding="utf-8")))
+    for policy in (ROOT / "policies").glob("*.yaml"):
+        known |= _keys(yaml.safe_load(policy.read_text(encoding="utf-8")))
+    headers = {"Countermark-Status"}
+
+    named = {key for code in re.findall(r"`([\w-]+: [^`]+)`", PROSE) for key in _keys(yaml.safe_load(code))}
+
+    assert named
+    assert named <= known | headers
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    (tree,) = [block for block in blocks("") if "└── proxy/" in block]
+    top, _, package = tree.partition("└── proxy/\n")
+
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
+
+    def real(folder: Path) -> set[str]:
+        return {
+            path.name + "/" * path.is_dir()
+            for path in folder.iterdir()
+            if path.name != ".git" and not any(fnmatch(path.name, pattern) for pattern in ignored)
+        }
+
+    assert _names(top) | {"proxy/"} == real(ROOT)
+    patterns, found = _names(package), real(ROOT / "proxy")
+    assert [name for name in sorted(found) if not any(fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in sorted(patterns) if not any(fnmatch(name, pattern) for name in found)] == []
+
+
+def test_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_it_can_be_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+def _names(tree: str) -> set[str]:
+    """The names in a tree: what stands between the branches and the remarks, two spaces apart. Remarks hold spaces."""
+    names: set[str] = set()
+    for line in tree.splitlines():
+        _, branch, rest = line.partition("── ")
+        for part in re.split(r" {2,}", rest) if branch else ():
+            if " " in part:
+                break
+            names.add(part)
+    return names
+
+
+def _keys(data: Any) -> set[str]:
+    if isinstance(data, dict):
+        return set(data).union(*map(_keys, data.values()))
+    return set[str]().union(*map(_keys, data)) if isinstance(data, list) else set()
+
+
+def _without_ids(text: str) -> str:
+    return re.sub(r'"[0-9a-f]{32,40}"', '"id"', text)
+
+
+def _within(shown: Any, real: Any) -> bool:
+    """Whether what is shown is the real thing shortened: keys left out, texts cut with an ellipsis."""
+    if isinstance(shown, dict):
+        return all(key in real and _within(value, real[key]) for key, value in shown.items())
+    if isinstance(shown, list):
+        return len(shown) == len(real) and all(map(_within, shown, real))
+    if isinstance(shown, str) and shown.endswith("..."):
+        return bool(real.startswith(shown.removesuffix("...").rstrip()))
+    return bool(shown == real)
+
+
+def _direct() -> dict[str, str]:
+    """The environment without anything that would send a request to this machine through another one."""
+    return {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
