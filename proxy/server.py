@@ -21,6 +21,7 @@ from proxy.client import LOST, Aborted
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
 DRAIN_SECONDS = 30
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 log = logging.getLogger("countermark")
 
@@ -33,6 +34,7 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
         _head_size = 0
         _head_timer: asyncio.TimerHandle | None = None
         _tell: Callable[[], None] | None = None
+        _declining = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -45,16 +47,24 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
                 self._tell()
 
         def on_message_begin(self) -> None:
+            if self._declining:
+                return
             super().on_message_begin()
             self._in_head = True
 
         def on_headers_complete(self) -> None:
+            if self._declining:
+                return
             self._in_head, self._head_size = False, 0
             if self._head_timer is not None:
                 self._stop_timer()
             self.scope["extensions"] = {LOST: self._set_tell}  # type: ignore[dict-item]  # a callable, as ASGI allows
             super().on_headers_complete()
             self.headers = []  # for trailers, which go no further
+
+        def on_message_complete(self) -> None:
+            if not self.parser.should_upgrade():
+                super().on_message_complete()
 
         def _set_tell(self, callback: Callable[[], None]) -> None:
             self._tell = callback
@@ -80,12 +90,23 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
-                # Not taken, so that HTTP/1.1 goes on behind this request (RFC 9110 section 7.8); this parser does not.
-                self.parser = httptools.HttpRequestParser(self)
-                if rest := data[offer.args[0] :]:
-                    self._parse(rest)
+                self._decline(data[offer.args[0] :])
             except httptools.HttpParserError:
                 self.send_400_response("")
+
+        def _decline(self, rest: bytes) -> None:
+            """Go on in HTTP/1.1 behind the head of a request that offers another protocol (RFC 9110 section 7.8).
+
+            The parser has stopped there, body or not; a new one is told how long the body is. Java's own client and
+            curl --http2 offer HTTP/2 with every first request.
+            """
+            self.parser = httptools.HttpRequestParser(self)
+            framing = [b"%b: %b\r\n" % field for field in self.scope["headers"] if field[0] in _FRAMING]
+            self._declining = True
+            self._parse(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+            self._declining = False
+            if rest and not self.transport.is_closing():
+                self._parse(rest)
 
         def _late(self) -> None:
             self._head_timer = None

@@ -126,8 +126,10 @@ class Wire(asyncio.Protocol):
 
     def cut(self) -> None:
         """A reset: the client sees ECONNRESET."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
+        if not self.gone.is_set():
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
     def close(self) -> None:
         self.transport.close()

@@ -52,7 +52,14 @@ def sections(text: str) -> dict[str, str]:
 
 def raw(text: str, **tokens: bytes) -> bytes:
     """A section's bytes."""
-    known = {"cr": b"\r", "bom": b"\xef\xbb\xbf", "P": quote(PREFIX), "S": quote(SUFFIX), "words": WORDS.encode(), **tokens}
+    known = {
+        "cr": b"\r",
+        "bom": b"\xef\xbb\xbf",
+        "P": quote(PREFIX),
+        "S": quote(SUFFIX),
+        "words": WORDS.encode(),
+        **tokens,
+    }
 
     def byte(token: re.Match[str]) -> str:
         name = token[1]
@@ -106,4 +113,4 @@ def _media_type(upstream: bytes) -> bytes:
 
 
 def test_the_label_of_the_cases_is_the_operators_own() -> None:
-    assert "ACME" == json.loads(marked().aigc.compact())["ContentProducer"]
+    assert json.loads(marked().aigc.compact())["ContentProducer"] == "ACME"

@@ -44,11 +44,10 @@ class Peer(NamedTuple):
 
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
-    named = value(headers, b"connection")
-    if not named or named.lower() in (b"keep-alive", b"close"):
+    named = [found for name, found in headers if name == b"connection"]
+    if not named or (len(named) == 1 and named[0].lower() in (b"keep-alive", b"close")):
         return frozenset()
-    tokens = b",".join(found for name, found in headers if name == b"connection").split(b",")
-    return frozenset(token.strip().lower() for token in tokens)
+    return frozenset(token.strip().lower() for token in b",".join(named).split(b","))
 
 
 def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -> Headers:

@@ -80,6 +80,7 @@ def _label(picture: Picture, before: bytes, studio: Studio) -> tuple[bytes, Item
         after=sha256(after).hexdigest(),
         size_before=len(before),
         size_after=len(after),
+        dropped=("c2pa",) if after is not before and media.has_manifest(before) else (),
     )
     return base64.b64encode(after), item
 

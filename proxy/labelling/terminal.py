@@ -17,9 +17,9 @@ class Terminal:
 
     def __init__(self, marker: bytes) -> None:
         self._marker = marker
-        self._line = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?" + re.escape(marker)).search
+        self._line = re.compile(rb"(?<=[\r\n])data: ?" + re.escape(marker)).search
         self._keep = len(marker) + _TAIL
-        self._tail = b""
+        self._tail = b"\n"  # the stream begins a line
         self._seen = not marker
 
     def feed(self, data: bytes) -> Sequence[Piece]:

@@ -39,7 +39,8 @@ class Item:
     `unit` says which one in the response's own terms ("choice 0", "data 1"). `placed` names what was put where, such
     as "prefix", "body", "header", "disclosure", "xmp", "badge". `skipped` is the reason why people see no notice, and
     empty where they do. `before` and `after` are hex digests (keyed for text, plain SHA-256 for files), empty where
-    unknown. Sizes are bytes.
+    unknown. Sizes are bytes. `dropped` names what of the upstream's could not be kept: "c2pa" is a manifest whose
+    hashes the label breaks.
     """
 
     produce_id: str
@@ -51,6 +52,7 @@ class Item:
     after: str = ""
     size_before: int = 0
     size_after: int = 0
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def _record(plain: dict[str, Any]) -> Record:
 def _item(plain: dict[str, Any]) -> Item:
     _only(plain, _ITEM_FIELDS)
     plain["placed"] = tuple(plain["placed"])
+    plain["dropped"] = tuple(plain["dropped"])
     return Item(**plain)
 
 

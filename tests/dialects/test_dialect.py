@@ -21,7 +21,13 @@ def test_kinds(expected: set[str], dialect: Dialect) -> None:
         ({"response_format.type"}, "openai"),
         ({"response_format.type"}, ""),
         (
-            {"response_format.type", "guided_json", "guided_choice", "structured_outputs.json", "structured_outputs.choice"},
+            {
+                "response_format.type",
+                "guided_json",
+                "guided_choice",
+                "structured_outputs.json",
+                "structured_outputs.choice",
+            },
             "vllm",
         ),
         ({"response_format.type", "json_schema"}, "llamacpp"),

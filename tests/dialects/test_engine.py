@@ -39,12 +39,25 @@ def delta(text: object, index: object = 0, **more: object) -> dict[str, object]:
         ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", 0), choice("b", 0)]}),
         ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", None), choice("b", None)]}),
         ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [choice("a", [1]), choice("b", {})]}),
-        ([("choices[0]", "a"), ("choices[1]", "b")], {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}),
+        (
+            [("choices[0]", "a"), ("choices[1]", "b")],
+            {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]},
+        ),
         ([("choices[0]", "")], {"choices": [choice(None)]}),
         ([("choices[0]", "")], {"choices": [choice("")]}),
         ([("choices[0]", "")], {"choices": [choice(7)]}),
-        ([("choices[0]", "ab")], {"choices": [choice([{"type": "text", "text": "a"}, {"type": "x", "text": "no"}, {"type": "text", "text": "b"}])]}),
-        ([("data[0].choices[0]", "a"), ("data[1].choices[0]", "b")], {"data": [{"choices": [choice("a")]}, {"choices": [choice("b")]}]}),
+        (
+            [("choices[0]", "ab")],
+            {
+                "choices": [
+                    choice([{"type": "text", "text": "a"}, {"type": "x", "text": "no"}, {"type": "text", "text": "b"}])
+                ]
+            },
+        ),
+        (
+            [("data[0].choices[0]", "a"), ("data[1].choices[0]", "b")],
+            {"data": [{"choices": [choice("a")]}, {"choices": [choice("b")]}]},
+        ),
         ([], {"choices": "none", "data": 7}),
         ([], []),
         ([], "choices"),
@@ -59,14 +72,20 @@ def test_units_of_a_body(expected: list[tuple[str, str]], document: Any) -> None
     [
         ([("choices[0]", "a", False)], {"choices": [delta("a")]}),
         ([("choices[2]", "a", False)], {"choices": [delta("a", 2)]}),
-        ([("choices[2]", "a", False), ("choices[0]", "b", True)], {"choices": [delta("a", 2), delta("b", 0, finish_reason="stop")]}),
+        (
+            [("choices[2]", "a", False), ("choices[0]", "b", True)],
+            {"choices": [delta("a", 2), delta("b", 0, finish_reason="stop")]},
+        ),
         ([("choices[0]", "", True)], {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}),
         ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": None}]}),
         # Some servers write these into every record.
         ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": ""}]}),
         ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": {}, "finish_reason": "null"}]}),
         ([("choices[0]", "", False)], {"choices": [{"index": 0, "delta": None}]}),
-        ([("choices[0]", "ab", False)], {"choices": [delta([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])]}),
+        (
+            [("choices[0]", "ab", False)],
+            {"choices": [delta([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])]},
+        ),
         ([], {"choices": []}),
     ],
 )
@@ -118,7 +137,9 @@ def test_media(expected: list[str], recognised: bool, document: Any) -> None:
     assert recognised is found.recognised
 
 
-NAMES = st.sampled_from(["choices", "message", "delta", "content", "index", "data", "type", "text", "error", "finish_reason", "url"])
+NAMES = st.sampled_from(
+    ["choices", "message", "delta", "content", "index", "data", "type", "text", "error", "finish_reason", "url"]
+)
 SHAPES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "text"]),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=4),

@@ -11,7 +11,11 @@ from proxy.dialects.paths import MISSING, parse_condition, parse_path
 DOCUMENT: dict[str, Any] = {
     "choices": [
         {"message": {"content": "a", "role": "assistant"}, "index": 0},
-        {"message": {"content": [{"type": "text", "text": "b"}, {"type": "image"}, {"type": "text", "text": "c"}, "loose"]}},
+        {
+            "message": {
+                "content": [{"type": "text", "text": "b"}, {"type": "image"}, {"type": "text", "text": "c"}, "loose"]
+            }
+        },
     ],
     "parts": [{"text": "seen"}, {"text": "thought", "thought": True}, {"text": "seen too", "thought": False}],
     "zero": 0,
@@ -25,8 +29,10 @@ DOCUMENT: dict[str, Any] = {
     ("expected", "path"),
     [
         ([("choices", 0, "message", "content"), ("choices", 1, "message", "content")], "choices[*].message.content"),
-        ([("choices", 1, "message", "content", 0, "text"), ("choices", 1, "message", "content", 2, "text")],
-         "choices[*].message.content[?type=text].text"),
+        (
+            [("choices", 1, "message", "content", 0, "text"), ("choices", 1, "message", "content", 2, "text")],
+            "choices[*].message.content[?type=text].text",
+        ),
         ([("parts", 0, "text"), ("parts", 2, "text")], "parts[?!thought].text"),
         ([("parts", 1, "text")], "parts[?thought].text"),
         ([("choices", 1, "message")], "choices[-1].message"),
@@ -49,12 +55,21 @@ def test_find(expected: list[tuple[str | int, ...]], path: str) -> None:
         for step in place:
             one = one[step]
         assert one is value
-    assert [("behind", *place) for place in expected] == [place for place, _ in parse_path(path).find(DOCUMENT, ("behind",))]
+    assert [("behind", *place) for place in expected] == [
+        place for place, _ in parse_path(path).find(DOCUMENT, ("behind",))
+    ]
 
 
 @pytest.mark.parametrize(
     ("expected", "path"),
-    [("a", "choices[*].message.content"), (None, "no"), (MISSING, "no.more"), (MISSING, "choices[9].index"), (DOCUMENT, "@"), (0, "zero")],
+    [
+        ("a", "choices[*].message.content"),
+        (None, "no"),
+        (MISSING, "no.more"),
+        (MISSING, "choices[9].index"),
+        (DOCUMENT, "@"),
+        (0, "zero"),
+    ],
 )
 def test_value_is_the_first(expected: object, path: str) -> None:
     assert expected == parse_path(path).value(DOCUMENT)

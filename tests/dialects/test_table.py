@@ -39,8 +39,16 @@ def test_shipped_tables_are_sound(name: str) -> None:
         (("body", 0, "span"), "must begin with a name", {"body": [{"each": "a", "span": "@", "text": "t"}]}),
         (("errors", 0), "is not a condition", {"errors": ["=x"]}),
         (("media", 0, "encoding"), "Input should be", {"media": [{"path": "a", "encoding": "hex", "kind": "image"}]}),
-        (("request", "machine", 0, "shows"), "Input should be", {"request": {"machine": [{"claim": "a", "shows": "xml"}]}}),
-        (("request", "continuation", 0, "servers"), "at least 1", {"request": {"continuation": [{"claim": "a", "servers": []}]}}),
+        (
+            ("request", "machine", 0, "shows"),
+            "Input should be",
+            {"request": {"machine": [{"claim": "a", "shows": "xml"}]}},
+        ),
+        (
+            ("request", "continuation", 0, "servers"),
+            "at least 1",
+            {"request": {"continuation": [{"claim": "a", "servers": []}]}},
+        ),
         ((), "names neither text", {"body": []}),
     ],
 )

@@ -12,14 +12,41 @@ from proxy.framing.errors import FramingError
 from proxy.framing.json_text import Path, cut, parse, quote, root_member, spans, starts, within
 
 # Names that a search for a name could take for another, and texts that hold them.
-NAMES = ["content", "text", "a", "", 'con"tent', "\\content", "content\\", '"content":', "con\u0074ent", "é", "A-B", "x/y"]
-TEXTS = [*NAMES, '{"content":"a"}', '"content":"a"', "\\", '"', '\\"', "\ud83d", "\U0001f600", "\u2028", "\x00\n", "【AI生成】"]
+NAMES = [
+    "content",
+    "text",
+    "a",
+    "",
+    'con"tent',
+    "\\content",
+    "content\\",
+    '"content":',
+    "con\u0074ent",
+    "é",
+    "A-B",
+    "x/y",
+]
+TEXTS = [
+    *NAMES,
+    '{"content":"a"}',
+    '"content":"a"',
+    "\\",
+    '"',
+    '\\"',
+    "\ud83d",
+    "\U0001f600",
+    "\u2028",
+    "\x00\n",
+    "【AI生成】",
+]
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(max_size=6))
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts)
 documents = st.recursive(
     scalars,
-    lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(st.sampled_from(NAMES[:2]) | texts, below, max_size=4)),
+    lambda below: st.one_of(
+        st.lists(below, max_size=4), st.dictionaries(st.sampled_from(NAMES[:2]) | texts, below, max_size=4)
+    ),
     max_leaves=25,
 )
 
@@ -32,7 +59,9 @@ def spell_string(text: str, chance: random.Random) -> str:
         plain = json.dumps(character, ensure_ascii=False)[1:-1]
         if 0xD800 <= code < 0xE000 or chance.random() < 0.2:
             escaped = json.dumps(character)[1:-1] if code > 0x7E else f"\\u{code:04x}"
-            out.append(escaped if chance.random() < 0.5 else escaped.replace("\\u", "\\U").upper().replace("\\U", "\\u"))
+            out.append(
+                escaped if chance.random() < 0.5 else escaped.replace("\\u", "\\U").upper().replace("\\U", "\\u")
+            )
         elif character == "/" and chance.random() < 0.5:
             out.append("\\/")
         else:
@@ -42,6 +71,7 @@ def spell_string(text: str, chance: random.Random) -> str:
 
 def spell(value: Any, chance: random.Random) -> str:
     """One of the many spellings of a value, white space and all."""
+
     def space() -> str:
         return chance.choice(["", "", "", " ", "\n", "\r\n\t"])
 
@@ -49,7 +79,10 @@ def spell(value: Any, chance: random.Random) -> str:
         case str():
             return spell_string(value, chance)
         case dict():
-            pairs = [f"{space()}{spell_string(name, chance)}{space()}:{space()}{spell(one, chance)}{space()}" for name, one in value.items()]
+            pairs = [
+                f"{space()}{spell_string(name, chance)}{space()}:{space()}{spell(one, chance)}{space()}"
+                for name, one in value.items()
+            ]
             return "{" + (",".join(pairs) or space()) + "}"
         case list():
             return "[" + (",".join(f"{space()}{spell(one, chance)}{space()}" for one in value) or space()) + "]"
@@ -130,7 +163,10 @@ def test_every_place_is_where_the_grammar_says(document: Any, chance: random.Ran
 @given(st.lists(texts, min_size=1, max_size=4), st.randoms(), texts)
 def test_texts_of_several_choices(contents: list[str], chance: random.Random, other: str) -> None:
     """The shape that has a short cut of its own: the same member in each element of an array."""
-    document = {"id": other, "choices": [{"index": n, "message": {"role": other, "content": one}} for n, one in enumerate(contents)]}
+    document = {
+        "id": other,
+        "choices": [{"index": n, "message": {"role": other, "content": one}} for n, one in enumerate(contents)],
+    }
     data = spell(document, chance).encode()
     expected = every_place(data)
     paths: list[Path] = [("choices", n, "message", "content") for n in range(len(contents))]
@@ -156,7 +192,7 @@ def test_texts_of_several_choices(contents: list[str], chance: random.Random, ot
         (b'""', b'{"content":""}', ("content",)),
         (b"1E400", b'{"n":1E400}', ("n",)),
         (b"123456789012345678901234567890", b'{"n":123456789012345678901234567890}', ("n",)),
-        (b"-0.10e+5", b'[-0.10e+5]', (0,)),
+        (b"-0.10e+5", b"[-0.10e+5]", (0,)),
         (b"NaN", b'{"n":NaN}', ("n",)),
         (b'"a\nb"', b'{"content":"a\nb"}', ("content",)),
     ],
@@ -176,7 +212,21 @@ def test_a_text_nested_too_deeply_is_no_crash() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b" ", b"{", b'{"a":1', b'{"a":1,}', b"[1,]", b"{}x", b"\xff", b'"\xed\xa0\x80"', b"'a'", b"\xef\xbb\xbf{}", b"1" * 5000]
+    "data",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"a":1',
+        b'{"a":1,}',
+        b"[1,]",
+        b"{}x",
+        b"\xff",
+        b'"\xed\xa0\x80"',
+        b"'a'",
+        b"\xef\xbb\xbf{}",
+        b"1" * 5000,
+    ],
 )
 def test_what_is_no_json_is_an_error(data: bytes) -> None:
     with pytest.raises(FramingError):
@@ -184,7 +234,7 @@ def test_what_is_no_json_is_an_error(data: bytes) -> None:
 
 
 def test_lone_surrogates_survive_parsing() -> None:
-    assert {"a": "\ud83d"} == parse(b'{"a":"\\ud83d"}')
+    assert parse(b'{"a":"\\ud83d"}') == {"a": "\ud83d"}
 
 
 @given(texts)
@@ -197,14 +247,18 @@ def test_quote_is_the_inside_of_a_string_in_ascii(text: str) -> None:
 def test_nothing_replaced_is_the_same_text(document: Any, chance: random.Random) -> None:
     data = spell(document, chance).encode()
     places = every_place(data)
-    flat = [(*places[path], data[slice(*places[path])]) for path in places if not any(path == other[:-1] for other in places)]
+    flat = [
+        (*places[path], data[slice(*places[path])])
+        for path in places
+        if not any(path == other[:-1] for other in places)
+    ]
     assert data == b"".join(cut(data, flat))
     assert data == b"".join(cut(data, []))
 
 
 def test_places_in_any_order_and_at_one_byte() -> None:
-    assert [b"ab", b"1", b"2", b"cd", b"3", b"f"] == cut(b"abcdef", [(4, 5, b"3"), (2, 2, b"1"), (2, 2, b"2")])
-    assert [b"1", b"b", b"2"] == cut(b"ab", [(0, 1, b"1"), (2, 2, b"2")])
+    assert cut(b"abcdef", [(4, 5, b"3"), (2, 2, b"1"), (2, 2, b"2")]) == [b"ab", b"1", b"2", b"cd", b"3", b"f"]
+    assert cut(b"ab", [(0, 1, b"1"), (2, 2, b"2")]) == [b"1", b"b", b"2"]
 
 
 def test_places_must_not_overlap() -> None:

@@ -73,7 +73,10 @@ def test_byte_by_byte(stream: bytes) -> None:
     assert oracle(stream) == told(blocks(stream, *range(1, len(stream))))
 
 
-@given(st.lists(st.sampled_from([b"data: x", b"data:", b"data", b": c", b"id: 1", b"\r", b"\n", b"\r\n", b"y", b" "])), st.randoms())
+@given(
+    st.lists(st.sampled_from([b"data: x", b"data:", b"data", b": c", b"id: 1", b"\r", b"\n", b"\r\n", b"y", b" "])),
+    st.randoms(),
+)
 def test_any_stream_at_any_cuts(parts: list[bytes], chance: random.Random) -> None:
     stream = b"".join(parts)
     cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(6)))
@@ -85,15 +88,15 @@ def test_any_stream_at_any_cuts(parts: list[bytes], chance: random.Random) -> No
 @pytest.mark.parametrize("ending", [b"\n\n", b"\r\r", b"\r\n\r\n"])
 def test_a_block_comes_out_with_its_blank_line(ending: bytes) -> None:
     splitter = Splitter(100)
-    assert [] == splitter.feed(b"data: 1" + ending[:-1] if ending != b"\r\n\r\n" else b"data: 1\r\n")
+    assert splitter.feed(b"data: 1" + ending[:-1] if ending != b"\r\n\r\n" else b"data: 1\r\n") == []
     last = ending[-1:] if ending != b"\r\n\r\n" else b"\r\n"
-    assert [b"1"] == told(splitter.feed(last))
+    assert told(splitter.feed(last)) == [b"1"]
 
 
 @pytest.mark.parametrize("cuts", [(), range(1, 120), (50,), (119,)])
 def test_a_block_over_the_limit_fails_at_every_cut(cuts: tuple[int, ...]) -> None:
     stream = b"data: " + b"x" * 112 + b"\n\n"
-    assert [b"x" * 112] == told(blocks(stream, *cuts, limit=120))
+    assert told(blocks(stream, *cuts, limit=120)) == [b"x" * 112]
     with pytest.raises(FramingError, match="longer than 119 bytes"):
         blocks(stream, *cuts, limit=119)
 
@@ -114,10 +117,12 @@ def test_a_block_over_the_limit_fails_at_every_cut(cuts: tuple[int, ...]) -> Non
 def test_other_data_in_the_style_of_the_block(expected: bytes, raw: bytes) -> None:
     (block,) = blocks(raw)
     assert expected == block.with_data(b"NEW").raw
-    assert b"NEW" == block.with_data(b"NEW").data
+    assert block.with_data(b"NEW").data == b"NEW"
 
 
-@pytest.mark.parametrize("raw", [b"data: {\ndata:  1\ndata: }\n\n", b"data:a\r\ndata:\r\ndata:b\r\n\r\n", b"data: a\ndata: b"])
+@pytest.mark.parametrize(
+    "raw", [b"data: {\ndata:  1\ndata: }\n\n", b"data:a\r\ndata:\r\ndata:b\r\n\r\n", b"data: a\ndata: b"]
+)
 def test_data_of_several_lines_stays_on_several_lines(raw: bytes) -> None:
     (block,) = blocks(raw)
     assert block.data is not None
@@ -128,6 +133,6 @@ def test_data_of_several_lines_stays_on_several_lines(raw: bytes) -> None:
 def test_rest_is_what_came_and_is_in_no_block() -> None:
     splitter = Splitter(100)
     splitter.feed(b"data: 1\n\ndata: 2")
-    assert b"data: 2" == splitter.rest
+    assert splitter.rest == b"data: 2"
     splitter.feed(b"\n\n")
-    assert b"" == splitter.rest
+    assert splitter.rest == b""

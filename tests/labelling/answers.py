@@ -23,7 +23,9 @@ RETIRED = "[AI-generated]"
 PREFIX, SUFFIX = WORDS + "\n\n", "\n\n" + WORDS
 ID = "0198c0de00007000800000000000abcd"
 DIALECTS = {
-    source.path.stem: parse_dialect(source.data) for source in shipped.dialect_sources() if source.path.stem != "harmless"
+    source.path.stem: parse_dialect(source.data)
+    for source in shipped.dialect_sources()
+    if source.path.stem != "harmless"
 }
 CHAT, IMAGES = DIALECTS["openai.chat"], DIALECTS["openai.images"]
 OPERATOR = Operator("ACME", "Acme Ltd.", b"k" * 32, Notices([WORDS, RETIRED]), lambda text: str(len(text)))

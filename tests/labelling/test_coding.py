@@ -33,7 +33,7 @@ CODERS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "identity": (b"identity", bytes),
 }
 CODED = [name for name in CODERS if name not in ("none", "identity")]
-TEXT = ("data: {\"choices\":[]}\n\n" * 9 + "你好").encode()
+TEXT = ('data: {"choices":[]}\n\n' * 9 + "你好").encode()
 
 
 def undone(name: bytes, chunks: Iterable[bytes]) -> bytes:
@@ -59,9 +59,11 @@ def test_any_cut(coder: str, data: bytes) -> None:
 def test_a_cut_coding_is_an_error_and_no_shorter_text(coder: str) -> None:
     name, code = CODERS[coder]
     coded = code(TEXT)
-    ends_within = {len(code(TEXT[:7])) for _ in "1"} if coder.startswith("two") and coder != "two codings" else set()
+    first = {"two gzip members": len(gzip.compress(TEXT[:7])), "two zstd frames": len(zstd.compress(TEXT[:7]))}.get(
+        coder
+    )
     for at in range(1, len(coded)):
-        if at in ends_within:  # the first of two members is whole
+        if at == first:  # the first of two is whole
             continue
         with pytest.raises(CodingError):
             undone(name, [coded[:at]])
@@ -113,7 +115,7 @@ def test_a_bomb_comes_out_in_bounded_pieces(coder: str) -> None:
         if size > 3 * PIECE:  # whoever reads has had enough
             break
     assert size <= 4 * PIECE
-    assert 40 * PIECE == len(undone(name, [bomb]))
+    assert len(undone(name, [bomb])) == 40 * PIECE
 
 
 @pytest.mark.parametrize("coder", ["gzip", "deflate", "bare deflate", "br", "zstd"])
@@ -126,7 +128,7 @@ def test_an_end_that_falls_on_the_end_of_a_piece(coder: str) -> None:
 def test_a_flush_comes_out_at_once() -> None:
     stream = zlib.compressobj(wbits=31)
     (decoder,) = decoders(b"gzip")
-    assert b"data: 1\n\n" == b"".join(decoder.feed(stream.compress(b"data: 1\n\n") + stream.flush(zlib.Z_SYNC_FLUSH)))
+    assert b"".join(decoder.feed(stream.compress(b"data: 1\n\n") + stream.flush(zlib.Z_SYNC_FLUSH))) == b"data: 1\n\n"
 
 
 @pytest.mark.parametrize("name", [b"compress", b"aws-chunked", b"gzip, lzma", b"*", b"\xff"])
@@ -136,11 +138,11 @@ def test_other_codings(name: bytes) -> None:
 
 
 def test_too_many_codings() -> None:
-    assert MOST == len(decoders(b", ".join([b"gzip"] * MOST)))
+    assert len(decoders(b", ".join([b"gzip"] * MOST))) == MOST
     with pytest.raises(LabellingError, match="5 times over"):
         decoders(b",".join([b"gzip"] * (MOST + 1)))
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
 def test_every_supported_coding_has_a_decoder(name: bytes) -> None:
-    assert 1 == len(decoders(name))
+    assert len(decoders(name)) == 1

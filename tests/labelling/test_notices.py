@@ -99,4 +99,4 @@ def test_what_was_put_in_is_taken_out(text: str, first: str, last: str) -> None:
 @given(st.text(max_size=9))
 def test_with_no_notices_nothing_is_found(text: str) -> None:
     none = Notices([])
-    assert ("no", None, None) == (none.opening(text), none.leading(text), none.trailing(text))
+    assert (none.opening(text), none.leading(text), none.trailing(text)) == ("no", None, None)

@@ -30,25 +30,27 @@ def test_found_at_any_cut(head: bytes, last: bytes) -> None:
     stream = head + last
     for at in range(len(stream) + 1):
         before, concluded = run([stream[:at], stream[at:]] if at else [stream])
-        assert 1 == len(concluded)
+        assert len(concluded) == 1
         # Whole records before it have left; of the record itself, no client has had the end.
         assert before.startswith(head) or at < len(head)
         assert len(before) < len(head) + len(b"data: [DONE]")
     before, concluded = run([stream[at : at + 1] for at in range(len(stream))])
-    assert [b"]"] == concluded
+    assert concluded == [b"]"]
     assert head == before[: len(head)]
 
 
-@pytest.mark.parametrize("stream", [STREAM, b"xdata: [DONE]\n", b'data: "data: [DONE]"\n\n', b"event: [DONE]\n", b"data: [DONE\n]\n\n"])
+@pytest.mark.parametrize(
+    "stream", [STREAM, b"xdata: [DONE]\n", b'data: "data: [DONE]"\n\n', b"event: [DONE]\n", b"data: [DONE\n]\n\n"]
+)
 def test_what_is_no_terminal_record(stream: bytes) -> None:
     for at in range(1, len(stream)):
         assert (stream, []) == run([stream[:at], stream[at:]])
 
 
 def test_no_marker_means_no_terminal_record() -> None:
-    assert (b"data: [DONE]\n\n", []) == run([b"data: [DONE]\n\n"], b"")
+    assert run([b"data: [DONE]\n\n"], b"") == (b"data: [DONE]\n\n", [])
 
 
 def test_only_the_first_counts() -> None:
     _, concluded = run([b"data: [DONE]\n\n", b"data: [DONE]\n\n"])
-    assert 1 == len(concluded)
+    assert len(concluded) == 1

@@ -5,5 +5,5 @@ from proxy.labelling.transform import Identity, Transform
 
 def test_identity() -> None:
     identity: Transform = Identity()
-    assert [b"a", b"", b"\x00"] == [piece for data in (b"a", b"", b"\x00") for piece in identity.feed(data)]
-    assert [] == list(identity.end())
+    assert [piece for data in (b"a", b"", b"\x00") for piece in identity.feed(data)] == [b"a", b"", b"\x00"]
+    assert list(identity.end()) == []

@@ -23,6 +23,7 @@ items = st.builds(
     after=words,
     size_before=counts,
     size_after=counts,
+    dropped=names,
 )
 records = st.builds(
     Record,
@@ -70,7 +71,7 @@ def test_the_bytes_of_version_1_stay_as_they_are() -> None:
         b'"state":"whole","route":"","upstream":"","dialect":"","model":"","tenant":"","method":"","status":0,'
         b'"streaming":false,"policy_set":"","because":[],"outcome":"","reason":"","items":[{"produce_id":"p",'
         b'"kind":"text","unit":"choice 0","placed":[],"skipped":"","before":"","after":"","size_before":0,'
-        b'"size_after":0}],"first_byte_us":0,"duration_us":0,"bytes_in":0,"bytes_out":0}'
+        b'"size_after":0,"dropped":[]}],"first_byte_us":0,"duration_us":0,"bytes_in":0,"bytes_out":0}'
     )
     assert expected == encode(SAMPLE)
     assert decode(expected) == SAMPLE

@@ -1,0 +1,70 @@
+"""One answer's mark: the words, the label and its carriers, made from the decisions about every kind that it may hold."""
+
+import pytest
+
+from proxy.label.aigc import Aigc
+from proxy.label.seal import verify
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.mark import kept, mark
+from proxy.policy.decision import Decision, Position, TextNotice, Words
+from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, badge, decision, marked
+
+OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")
+
+
+@pytest.mark.parametrize(
+    ("expected", "position"),
+    [((PREFIX, ""), "start"), (("", SUFFIX), "end"), ((PREFIX, SUFFIX), "both"), (("", ""), None)],
+)
+def test_where_the_words_go(expected: tuple[str, str], position: Position | None) -> None:
+    made = marked(decision(position))
+    assert expected == (made.prefix, made.suffix)
+    assert made.shown is any(expected)
+
+
+@pytest.mark.parametrize(("expected", "language"), [("【甲】", ""), ("[b]", "en-GB, de;q=0.5"), ("【甲】", "de")])
+def test_words_by_language(expected: str, language: str) -> None:
+    words = Words((("zh", "【甲】"), ("en", "[b]")))
+    made = mark(OPERATOR, ID, {"text": Decision(TextNotice(words))}, language)
+    assert expected + "\n\n" == made.prefix
+
+
+def test_the_label_is_sealed_and_every_item_has_its_own() -> None:
+    made = marked()
+    labels = [made.of_item(index) for index in range(3)]
+    assert [ID, f"{ID}-1", f"{ID}-2"] == [one.produce_id for one in labels]
+    assert made.aigc == labels[0]
+    for one in labels:
+        assert ("ACME", "ACME", one.produce_id) == (one.content_producer, one.content_propagator, one.propagate_id)
+        assert verify(OPERATOR.sealing, one.content_producer, one.produce_id, one.label, one.reserved_code1)
+
+
+def test_several_kinds_together() -> None:
+    made = marked(decision(metadata=("header",), on_failure="pass"), badge(metadata=("xmp",)))
+    assert (PREFIX, "AI生成", {"header", "xmp"}, "block") == (
+        made.prefix,
+        made.badge_words,
+        set(made.carriers),
+        made.on_failure,
+    )
+    assert made.because == ("test/text", "test/image")
+    assert marked(decision(on_failure="pass"), Decision(on_failure="block")).on_failure == "pass"
+
+
+def test_a_trusted_upstreams_label_gets_a_propagator() -> None:
+    own = marked().aigc
+    made = kept(marked(trusted=True), own, (OTHER, OTHER), "it")
+    assert (made.label, made.content_producer, made.produce_id, made.reserved_code1) == ("1", "OTHER", "77", "code")
+    assert (made.content_propagator, made.propagate_id) == ("ACME", ID)
+
+
+def test_our_own_label_is_trusted_anyway() -> None:
+    chained = Aigc.first_write("ACME", "1234")
+    assert kept(marked(), marked().aigc, (chained,), "it").produce_id == "1234"
+
+
+def test_other_labels_are_never_dropped_in_silence() -> None:
+    with pytest.raises(LabellingError, match="it came with a label already"):
+        kept(marked(), marked().aigc, (OTHER,), "it")
+    with pytest.raises(LabellingError, match="it carries labels that contradict"):
+        kept(marked(trusted=True), marked().aigc, (OTHER, Aigc("2", "OTHER", "77")), "it")

@@ -1,0 +1,35 @@
+"""One word for an answer; nothing that should carry a label and does not is a success."""
+
+import pytest
+
+from proxy.labelling.outcome import Done
+from proxy.labelling.verdict import ALREADY, SILENT
+from proxy.record.exchange import Item
+from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome
+from tests.labelling.answers import marked
+
+
+def item(*placed: str, skipped: str = "") -> Item:
+    return Item("1", "text", "choices[0]", placed, skipped)
+
+
+@pytest.mark.parametrize(
+    ("expected", "items", "failure", "error"),
+    [
+        ((Outcome.LABELLED, ""), [item("prefix")], "", False),
+        ((Outcome.LABELLED, ""), [item("body", skipped=SILENT), item("suffix")], "", False),
+        ((Outcome.LABELLED, ""), [item("badge", "xmp")], "", False),
+        ((Outcome.LABELLED, ""), [item(skipped=ALREADY), item("prefix")], "", False),
+        ((Outcome.ALREADY_LABELLED, ALREADY), [item("body", skipped=SILENT), item("body", skipped=ALREADY)], "", False),
+        ((Outcome.METADATA_ONLY, SILENT), [item("body", skipped=SILENT)], "", False),
+        ((Outcome.METADATA_ONLY, "no rule asks for a notice"), [item("body")], "", False),
+        ((Outcome.METADATA_ONLY, "no rule asks for a notice"), [], "", False),
+        ((Outcome.UNLABELLED, "it broke"), [item("prefix")], "it broke", False),
+        ((Outcome.UNLABELLED, "it broke"), [], "it broke", True),
+        ((Outcome.ERROR_RESPONSE, "the upstream sent an error"), [item("prefix")], "", True),
+    ],
+)
+def test_outcome(expected: tuple[Outcome, str], items: list[Item], failure: str, error: bool) -> None:
+    done = Done(marked(), b"{}", items=items, failure=failure, error=error)
+    assert expected == done.outcome()
+    assert (done.outcome()[0] in DELIVERED_AS_DECIDED) is not bool(failure or error)

@@ -1,0 +1,102 @@
+"""One picture labelled: bounded before it is decoded, read back before it leaves, and never labelled twice."""
+
+import base64
+from dataclasses import replace
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from proxy import shipped
+from proxy.label.aigc import Aigc
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.mark import Mark
+from proxy.labelling.picture import Picture, Studio, label_picture
+from proxy.media.formats import find
+from tests.labelling.answers import badge, decision, marked
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+STUDIO = Studio(shipped.font(), 1_000_000)
+MARK = marked(badge())
+QUIET = marked(decision(None, ("xmp",)))
+
+
+def picture(data: bytes, mark: Mark = MARK, index: int = 0) -> Picture:
+    return Picture(base64.b64encode(data), "data[0].b64_json", index, mark, ("body",))
+
+
+def labels(data: bytes) -> tuple[Aigc, ...]:
+    media = find(data)
+    assert media is not None
+    return media.read(data)
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["rgb8.png", "rgb.jpg"])
+@pytest.mark.parametrize("index", [0, 2])
+def test_metadata_alone(name: str, index: int) -> None:
+    out, item = label_picture(picture(sample(name), QUIET, index), STUDIO)
+    after = base64.b64decode(out)
+    assert (QUIET.of_item(index),) == labels(after)
+    assert (item.placed, item.skipped, item.kind) == (("xmp", "body"), "no rule asks for a badge", "image")
+    assert (sha256(sample(name)).hexdigest(), sha256(after).hexdigest()) == (item.before, item.after)
+    assert (len(sample(name)), len(after)) == (item.size_before, item.size_after)
+    assert QUIET.of_item(index).produce_id == item.produce_id
+
+
+def test_a_badge_and_metadata() -> None:
+    held = BytesIO()
+    Image.new("RGB", (256, 256), (9, 99, 199)).save(held, "PNG")
+    out, item = label_picture(picture(held.getvalue()), STUDIO)
+    assert item.placed == ("badge", "xmp", "body")
+    assert item.skipped == ""
+    after = base64.b64decode(out)
+    assert (MARK.aigc,) == labels(after)
+    with Image.open(BytesIO(after)) as image:
+        assert image.size == (256, 256)
+        assert image.getextrema() == ((0, 255),) * 3  # black and white are the badge's
+
+
+@pytest.mark.parametrize(
+    ("reason", "data"),
+    [
+        ("is not base64", b"not base64!"),
+        ("is not base64", b"QUJ"),
+        ("neither PNG nor JPEG", base64.b64encode(b"GIF89a")),
+        ("neither PNG nor JPEG", b""),
+        ("no picture that can be labelled", base64.b64encode(sample("rgb8.png")[:40])),
+        ("no picture that can be labelled", base64.b64encode(sample("rgb.jpg")[:200])),
+    ],
+)
+def test_what_is_no_picture(reason: str, data: bytes) -> None:
+    with pytest.raises(LabellingError, match=reason):
+        label_picture(replace(picture(b""), data=data), STUDIO)
+
+
+@pytest.mark.parametrize("mark", [MARK, QUIET])
+def test_a_picture_over_the_bound_is_not_decoded(mark: Mark) -> None:
+    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (50_000).to_bytes(4) * 2 + b"\x08\x02\x00\x00\x00"
+    with pytest.raises(LabellingError, match=r"50000 x 50000 pixels|no picture"):
+        label_picture(picture(header + b"\0" * 40, mark), STUDIO)
+    with pytest.raises(LabellingError, match="more than the 3 that are allowed"):
+        label_picture(picture(sample("rgb8.png"), mark), replace(STUDIO, pixels=3))
+
+
+def test_a_picture_that_came_with_a_label() -> None:
+    name = "labelled-xmp.png"
+    with pytest.raises(LabellingError, match="came with a label already"):
+        label_picture(picture(sample(name), QUIET), STUDIO)
+    (upstream,) = labels(sample(name))
+    trusted = marked(decision(None, ("xmp",)), trusted=True)
+    out, _ = label_picture(picture(sample(name), trusted), STUDIO)
+    (after,) = labels(base64.b64decode(out))
+    assert (upstream.content_producer, upstream.produce_id, "ACME") == (
+        after.content_producer,
+        after.produce_id,
+        after.content_propagator,
+    )

@@ -1,0 +1,79 @@
+"""How a response is cut is told by what came, never by what was asked for."""
+
+import pytest
+
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.message import ResponseHead
+from proxy.labelling.plan import Framing, acts, framing, label, needs_no_label
+from proxy.labelling.request import Asked
+from proxy.policy.decision import Decision
+from tests.labelling.answers import BOUNDS, CHAT, IMAGES, decision, marked
+
+
+@pytest.mark.parametrize(
+    ("expected", "media_type", "first"),
+    [
+        ("json", b"application/json", b"{"),
+        ("json", b"", b"\r\n [1"),
+        ("json", b"text/event-stream", b'{"error":1}'),
+        ("json", b"application/octet-stream", b"\xef\xbb\xbf{"),
+        ("sse", b"text/event-stream", b"d"),
+        ("sse", b"Text/Event-Stream ; charset=utf-8", b"\xff"),
+        ("sse", b"application/json", b"data: {}"),
+        ("sse", b"", b": ping"),
+        ("sse", b"text/plain", b"\n\nevent: x"),
+    ],
+)
+def test_framing(expected: Framing, media_type: bytes, first: bytes) -> None:
+    assert expected == framing(ResponseHead(200, [(b"content-type", media_type)]), first)
+
+
+@pytest.mark.parametrize(
+    ("reason", "media_type", "first"),
+    [
+        ("the answer is empty", b"application/json", b""),
+        ("media type 'text/html'", b"text/html", b"<html>"),
+        ("media type 'application/json'", b"application/json", b'"text"'),
+        ("media type ''", b"", b"Hello"),
+    ],
+)
+def test_what_cannot_be_cut(reason: str, media_type: bytes, first: bytes) -> None:
+    with pytest.raises(LabellingError, match=reason):
+        framing(ResponseHead(200, [(b"content-type", media_type)]), first)
+
+
+@pytest.mark.parametrize(
+    ("expected", "method", "status"),
+    [
+        ("", "POST", 200),
+        ("", "POST", 206),
+        ("", "GET", 299),
+        ("no body", "HEAD", 200),
+        ("no body", "POST", 204),
+        ("no body", "POST", 304),
+        ("a redirection", "POST", 302),
+        ("an error of the upstream's", "POST", 400),
+        ("an error of the upstream's", "POST", 503),
+    ],
+)
+def test_what_needs_no_label(expected: str, method: str, status: int) -> None:
+    assert expected == needs_no_label(method, ResponseHead(status, []))
+
+
+@pytest.mark.parametrize(
+    ("expected", "decisions"), [(False, {}), (False, {"text": Decision()}), (True, {"a": Decision(), "b": decision()})]
+)
+def test_whether_anything_is_to_be_done(expected: bool, decisions: dict[str, Decision]) -> None:
+    assert expected is acts(decisions)
+
+
+def test_a_stream_that_no_table_describes_is_refused() -> None:
+    with pytest.raises(LabellingError, match="streams of openai.images"):
+        label(IMAGES, Asked(), marked(), "sse", BOUNDS)
+
+
+@pytest.mark.parametrize(("framed", "has_terminal"), [("json", False), ("sse", True)])
+def test_the_transforms(framed: Framing, has_terminal: bool) -> None:
+    made = label(CHAT, Asked(), marked(decision(metadata=("header", "body"))), framed, BOUNDS)
+    assert has_terminal is (made.terminal is not None)
+    assert made.done.envelope == ("body", "header")

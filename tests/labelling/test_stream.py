@@ -1,0 +1,214 @@
+"""A labelled stream is the upstream's with the notices and the label in it, and every record leaves as soon as it can."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.outcome import Done
+from proxy.labelling.request import Asked
+from proxy.labelling.stream import StreamLabeller
+from proxy.policy.decision import Position
+from tests.labelling.answers import CHAT, PREFIX, SUFFIX, WORDS, answer, cuttings, decision, marked
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(document: object, ending: bytes = b"\n") -> bytes:
+    return b"data: " + json.dumps(document).encode() + ending * 2
+
+
+def delta(text: str | None, index: int = 0, finish: str | None = None, **more: object) -> dict[str, Any]:
+    return {
+        "id": "c",
+        "choices": [{"index": index, "delta": {} if text is None else {"content": text}, "finish_reason": finish}],
+        **more,
+    }
+
+
+def seen(stream: bytes) -> list[Any]:
+    """A simple reader: the documents of a stream."""
+    lines = stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return [json.loads(line[6:]) for line in lines if line.startswith(b"data: ") and line != b"data: [DONE]"]
+
+
+def texts(documents: list[Any]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for document in documents:
+        for choice in document["choices"]:
+            found[choice["index"]] = found.get(choice["index"], "") + (choice["delta"].get("content") or "")
+    return found
+
+
+def labeller(units: int | None = 1, position: Position | None = "start", limit: int = 4096) -> StreamLabeller:
+    mark = marked(decision(position))
+    return StreamLabeller(CHAT, Asked(units=units), Done(mark, mark.aigc.compact().encode(), ("body",)), limit)
+
+
+def fed(one: StreamLabeller, data: bytes) -> bytes:
+    return b"".join(bytes(piece) for piece in one.feed(data))  # type: ignore[arg-type]  # a stream holds no Work
+
+
+words = st.text(alphabet=st.sampled_from('ab \n【】AI生成"\\\ud83d😀'), max_size=6)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), words), max_size=12),
+    st.sampled_from(["start", "end", "both", None]),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    st.randoms(),
+    st.sampled_from([1, 2, 3, None]),
+)
+def test_only_the_notices_and_the_label_are_added(
+    deltas: list[tuple[int, str]], position: Position | None, ending: bytes, chance: random.Random, units: int | None
+) -> None:
+    """Whatever the deltas, the cuts, the line ends: parsed, the stream is the upstream's, with what policy asks for."""
+    indexes = {index for index, _ in deltas}
+    if units is not None and len(indexes) > units:
+        units = 3
+    upstream = [delta(text, index) for index, text in deltas] + [
+        delta(None, index, "stop") for index in sorted(indexes)
+    ]
+    upstream.append({"id": "c", "choices": [], "usage": {"n": 1.0}})
+    stream = b"".join(event(one, ending) for one in upstream) + b"data: [DONE]" + ending * 2
+    cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(8)))
+    chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    sent = answer(
+        chunks, asked=Asked(units=units), with_mark=marked(decision(position)), media_type=b"text/event-stream"
+    )
+    out = seen(sent.data)
+    assert sent.done.mark.aigc.document() == out[0].pop("AIGC")
+    assert not [one for one in out if "AIGC" in one]
+    prefix, suffix = sent.done.mark.prefix, sent.done.mark.suffix
+    for index, text in texts(upstream).items():
+        already = text.lstrip().startswith(WORDS)
+        expected = text if already or not text else prefix + text + suffix
+        assert expected == texts(out)[index]
+    # No record moved, none was lost: without the copies that hold a suffix, and the prefixes, it is the upstream.
+    rest = [one for one in out if one not in [delta(suffix, index) for index in indexes]] if suffix else out
+    for one in rest:
+        for choice in one["choices"]:
+            if prefix and choice["delta"].get("content", "").startswith(prefix) and one not in upstream:
+                choice["delta"]["content"] = choice["delta"]["content"][len(prefix) :]
+    assert upstream == rest
+
+
+@pytest.mark.parametrize("first", [delta("Hi"), delta(""), {"choices": []}, delta(None)])
+def test_the_first_record_leaves_before_the_rest_has_come(first: dict[str, Any]) -> None:
+    one = labeller()
+    (left,) = seen(fed(one, event(first)).replace(json.dumps(PREFIX)[1:-1].encode(), b""))
+    assert "AIGC" in left
+    assert first | {"AIGC": left["AIGC"]} == left
+    assert one.retained == b""
+
+
+def test_every_record_leaves_with_its_blank_line() -> None:
+    one = labeller(units=2)
+    fed(one, event(delta("Hi")))
+    for text in ("a", "b"):
+        record = event(delta(text))
+        assert fed(one, record[:-1]) == b""
+        assert record == fed(one, record[-1:])
+
+
+def test_once_all_is_labelled_nothing_is_parsed_and_nothing_waits() -> None:
+    one = labeller(units=2)
+    fed(one, event(delta("a", 0)))
+    assert not one.passes
+    fed(one, event(delta("b", 1)) + b"data: {half of")
+    assert one.passes
+    assert (fed(one, b" a record"), one.retained, fed(one, b"data: no JSON\n\n")) == (
+        b" a record",
+        b"",
+        b"data: no JSON\n\n",
+    )
+    assert list(one.end()) == []
+
+
+@pytest.mark.parametrize(
+    ("units", "position", "first"),
+    [
+        (2, "start", [delta("a")]),  # one more is to come
+        (None, "start", [delta("a"), delta("b", 1)]),  # nobody knows how many
+        (1, "start", [delta("")]),  # no text yet
+        (1, "start", [delta(None, finish="stop")]),  # closed, and yet text may follow
+        (1, "start", [delta("【")]),  # not clear yet
+        (1, "both", [delta("a")]),  # a suffix is due
+        (1, None, [{"id": "c"}]),  # nothing known yet
+    ],
+)
+def test_as_long_as_something_is_due_all_is_read(
+    units: int | None, position: Position | None, first: list[dict[str, Any]]
+) -> None:
+    one = labeller(units, position)
+    for record in first:
+        fed(one, event(record))
+    assert not one.passes
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1000])
+def test_what_is_retained_is_bounded(chunk: int) -> None:
+    """Whatever comes, in whatever pieces: not more than the bound for the record, and as much again that is held."""
+    limit = 1000
+    for stream in (
+        b"data: " + b"x" * 50_000,
+        event({"type": "unknown", "x": "y" * 100}) * 500,
+        event(delta("【")) + event(delta("A", 1)) * 500,
+        event(delta(" ")) * 500,
+        b"x\n\n" * 9999,
+    ):
+        sent = answer([stream[at : at + chunk] for at in range(0, len(stream), chunk)], media_type=b"text/event-stream")
+        assert not sent.blocked or len(sent.data) < len(stream)
+        one = labeller(None, limit=limit)
+        for at in range(0, len(stream), chunk):
+            try:
+                fed(one, stream[at : at + chunk])
+            except LabellingError:
+                break
+            assert len(one.retained) <= 2 * limit + chunk
+
+
+def test_what_fails_gives_back_what_came_and_nothing_of_ours() -> None:
+    """One choice has closed and its suffix waits behind a record that is held for another choice."""
+    stream = event(delta("a", 0)) + event(delta("【", 1)) + event(delta(None, 0, "stop"))
+    broken = b"data: {broken\n\n"
+    sent = answer([stream, broken], asked=Asked(units=2), with_mark=marked(decision("both", on_failure="pass")))
+    (first,) = seen(sent.data.partition(b"\n")[0])
+    assert first["choices"][0]["delta"]["content"] == PREFIX + "a"
+    assert sent.data.endswith(stream[len(event(delta("a", 0))) :] + broken)
+    assert json.dumps(SUFFIX)[1:-1].encode() not in sent.data
+
+
+@pytest.mark.parametrize(
+    "stream", [event({"text": "secret"}) + event({"output": 1}), b"<html>secret</html>\n\n", b"event: x\ndata: 7\n\n"]
+)
+def test_nothing_leaves_of_a_stream_that_nobody_knows(stream: bytes) -> None:
+    for chunks in cuttings(stream + DONE):
+        sent = answer(chunks, media_type=b"text/event-stream")
+        assert sent.data == b""
+        assert sent.blocked
+
+
+def test_an_empty_stream_is_a_failure() -> None:
+    one = labeller()
+    with pytest.raises(NothingFound, match="holds nothing"):
+        one.end()
+
+
+def test_items_of_a_stream() -> None:
+    stream = (
+        b"".join(event(one) for one in (delta("a", 1), delta(None, 0), delta(WORDS, 2), delta(None, 0, "stop"))) + DONE
+    )
+    sent = answer([stream], asked=Asked(units=3))
+    assert [(item.unit, "prefix" in item.placed) for item in sent.done.items] == [
+        ("choices[1]", True),
+        ("choices[0]", False),
+        ("choices[2]", False),
+    ]
+    ids = [item.produce_id for item in sent.done.items]
+    assert len(set(ids)) == 3
+    assert ids[0] == sent.done.mark.produce_id
