@@ -6,7 +6,7 @@ The law: an entry is on disk before the bytes that it speaks for leave. Where th
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any, Literal
 
@@ -72,8 +72,13 @@ class Account:
         if self._opening is not None:
             await self._kept(self._opening)
 
-    async def settle(self, outcome: Outcome, reason: str, *, status: int, items: tuple[Item, ...] = ()) -> None:
-        """Write how the exchange ended, once; it is on disk when this returns. Raises Unrecorded as ``opened`` does."""
+    async def settle(
+        self, outcome: Outcome, reason: str, *, status: int, items: Callable[[], tuple[Item, ...]] = tuple
+    ) -> None:
+        """Write how the exchange ended, once; it is on disk when this returns. Raises Unrecorded as ``opened`` does.
+
+        ``items`` makes the record's items, where there is a record.
+        """
         if self.settled:
             return
         self.settled = True
@@ -89,7 +94,7 @@ class Account:
             status=status,
             outcome=outcome,
             reason=reason,
-            items=items,
+            items=items(),
             first_byte_us=self.first_byte,
             duration_us=self.elapsed,
             bytes_in=self.bytes_in,

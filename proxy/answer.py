@@ -170,7 +170,7 @@ class Answer:
             if isinstance(result, BaseException):
                 raise result
             drawn.append(result[0])
-            plan.done.items.append(result[1])
+            plan.done.parts.append(result[1])
         waiting = iter(drawn)
         return [next(waiting) if isinstance(piece, Draw) else _bytes(piece) for piece in pieces]
 
@@ -209,7 +209,7 @@ class Answer:
 
     async def _settle(self, plan: Label) -> None:
         outcome, reason = plan.done.outcome()
-        await self._account.settle(outcome, reason, status=self._status, items=tuple(plan.done.items))
+        await self._account.settle(outcome, reason, status=self._status, items=plan.done.items)
 
     def _ours(self, plan: Label) -> Headers:
         return fields.ours(

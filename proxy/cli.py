@@ -134,8 +134,6 @@ def demo(
         shown = show.run(listener, Console(highlight=False), once=once)
     except (show.DemoError, LedgerError, SettingsError) as error:
         _end(FAILED, str(error))
-    except KeyboardInterrupt:
-        shown = True
     if not shown:
         _end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
 

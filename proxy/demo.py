@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,26 @@ Ctrl-C ends it."""
 
 
 def run(at: socket.socket, console: Console, *, once: bool) -> bool:
-    """The demo from start to end; whether the show showed what it should. DemoError where it could not be given.
+    """The demo from start to end; false where the show did not show what it should.
 
-    Raises KeyboardInterrupt after Ctrl-C, with everything closed.
+    Ctrl-C and SIGTERM end it in good order. DemoError where it could not be given.
     """
-    return asyncio.run(_demo(at, console, once=once))
+    try:
+        return asyncio.run(_until_told(_demo(at, console, once=once)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return True
+
+
+async def _until_told(demo: Coroutine[Any, Any, bool]) -> bool:
+    task = asyncio.ensure_future(demo)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 async def _demo(at: socket.socket, console: Console, *, once: bool) -> bool:
     model = DemoModel(SHOW_PAUSE)
     model_at = bind("127.0.0.1", 0)
-    with tempfile.TemporaryDirectory(prefix="countermark-demo-") as folder, _ended_by_sigterm():
+    with tempfile.TemporaryDirectory(prefix="countermark-demo-") as folder:
         settings = _settings(Path(folder), _url(model_at))
         # What the demo leaves behind is nothing, so that nothing needs to survive a loss of power.
         ledger = Ledger.open(Path(folder) / "records.db", synchronous="normal")
@@ -125,17 +134,3 @@ async def _serving(server: uvicorn.Server, at: socket.socket) -> AsyncIterator[N
     finally:
         server.should_exit = True
         await task
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does; once it is over, as it always did."""
-
-    def interrupt(*_: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

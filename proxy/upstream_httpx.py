@@ -3,13 +3,16 @@
 It sends what it is given and gives back what comes: no fields of its own but the framing, no decompression, no
 redirects, no cookies. httpx's errors are translated here and nowhere else.
 
-HTTP/2 connections are shared and kept. HTTP/1.1 connections serve one exchange: bytes that an upstream puts behind a
-response stay in the parser, out of sight, and would be the answer to whoever came next.
+Every exchange has an httpx client, and so a connection, to itself. Sharing one would be cheaper, and wrong: httpcore
+does not tell an HTTP/2 upstream that a client has left, so a model would go on for nobody, and takes what an HTTP/1.1
+upstream puts behind its response for the answer to whoever comes next. So a connection closes where an exchange is
+given up, HTTP/1.1 connections serve one exchange, and HTTP/2 ones are kept for others, one at a time.
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 
@@ -43,7 +46,8 @@ _TRANSLATIONS: tuple[tuple[type[httpx.HTTPError], type[UpstreamError], str], ...
     (httpx.UnsupportedProtocol, ConnectFailed, "could not connect to the upstream through the proxy"),
     (httpx.NetworkError, Truncated, "the upstream cut the connection before the response was complete"),
 )
-_ENDED = ("Server disconnected", "peer closed connection")  # how httpcore and h11 begin the sentence
+# How httpcore, h11 and h2 begin the sentence where a message ended early.
+_ENDED = ("Server disconnected", "peer closed connection", "<StreamReset", "<ConnectionTerminated")
 
 
 def translate(error: httpx.HTTPError) -> UpstreamError:
@@ -90,19 +94,12 @@ class _Content(httpx.AsyncByteStream):
         self._limit.reschedule(asyncio.get_running_loop().time() + self._first_byte)
 
 
-def _use_once(response: httpx.Response) -> None:
-    """Have the pool close the response's connection: to it, an idle connection with something to read is a dead one."""
-    stream = response.extensions["network_stream"]
-    stream.get_extra_info = lambda info: info == "is_readable" or type(stream).get_extra_info(stream, info)
-
-
 class _Answer:
-    def __init__(self, response: httpx.Response, idle_timeout: float, over: Callable[[], None]) -> None:
+    def __init__(self, response: httpx.Response, idle_timeout: float, over: Callable[[bool], Awaitable[None]]) -> None:
         self.head = ResponseHead(response.status_code, [(name.lower(), value) for name, value in response.headers.raw])
-        self._response = response
         self._pieces = cast(AsyncGenerator[bytes, None], response.aiter_raw())  # no chunk size: that holds tokens back
         self._idle_timeout = idle_timeout
-        self._over: Callable[[], None] | None = over
+        self._over: Callable[[bool], Awaitable[None]] | None = over
         self._ended: UpstreamError | None = None
 
     async def read(self) -> bytes:
@@ -122,7 +119,7 @@ class _Answer:
             await self.close()
             raise
         if not piece:
-            await self._finish()
+            await self._finish(complete=True)
         return piece
 
     async def close(self) -> None:
@@ -131,15 +128,16 @@ class _Answer:
 
     async def _fail(self, error: UpstreamError) -> UpstreamError:
         self._ended = error
-        await self._finish()
+        await self._finish(complete=False)
         return error
 
-    async def _finish(self) -> None:
+    async def _finish(self, complete: bool) -> None:
         over, self._over = self._over, None
         if over is not None:
-            over()
-            await self._pieces.aclose()
-            await self._response.aclose()
+            try:
+                await self._pieces.aclose()
+            finally:
+                await over(complete)
 
 
 class Httpx:
@@ -149,44 +147,42 @@ class Httpx:
         self._target = target
         self._origin = origin(target.url)
         self._url = httpx.URL(target.url)
-        self._under_way = 0
-        self._client = httpx.AsyncClient(
-            http2=True,
-            verify=ssl.create_default_context(),
-            proxy=target.proxy,
-            trust_env=True,  # HTTPS_PROXY and its kin
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # one client's cookies are not another's
-            # The first byte and the pauses between pieces have limits of their own, below.
-            timeout=httpx.Timeout(
-                connect=target.connect_timeout, pool=target.connect_timeout, write=target.idle_timeout, read=None
-            ),
-            limits=httpx.Limits(
-                max_connections=target.max_connections,
-                max_keepalive_connections=target.max_connections,
-                keepalive_expiry=target.keep_alive,
-            ),
-        )
+        self._tls = ssl.create_default_context()
+        self._client().build_request("GET", self._url)  # raises for a proxy that cannot be
+        self._places = asyncio.Semaphore(target.max_connections)
+        self._waiting = 0
+        self._live: set[httpx.AsyncClient] = set()
+        self._idle: dict[httpx.AsyncClient, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def send(self, head: RequestHead, body: Body = None, length: int | None = None) -> _Answer:
         header_block(head)  # raises for what must not be written
         measure = framing(head.method, body, length)
-        if self._under_way >= self._target.max_connections + self._target.max_waiting:
-            raise PoolFull("too many requests wait for this upstream")
-        self._under_way += 1
+        await self._place()
+        client = self._take()
         try:
-            return await self._exchange(head, body, length, measure)
+            response = await self._exchange(client, head, body, length, measure)
+            self._check(response)
         except BaseException as error:
-            self._end_one()
+            await self._close(client)
             if isinstance(error, httpx.HTTPError):
                 raise translate(error) from error
             if isinstance(error, TimeoutError):
                 raise FirstByteTimeout("the upstream did not answer in time") from error
             raise
+        shared = response.http_version == "HTTP/2"
+        return _Answer(response, self._target.idle_timeout, partial(self._over, client, shared))
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        self._closed = True
+        for client in list(self._live):
+            await self._close(client)
+        await asyncio.gather(*self._closing)
 
-    async def _exchange(self, head: RequestHead, body: Body, length: int | None, measure: Headers) -> _Answer:
+    async def _exchange(
+        self, client: httpx.AsyncClient, head: RequestHead, body: Body, length: int | None, measure: Headers
+    ) -> httpx.Response:
         target = self._target
         headers = [(b"host", self._origin.authority), *head.headers, *measure]
         async with asyncio.timeout(None) as limit:
@@ -195,17 +191,9 @@ class Httpx:
             request.url = _ExactURL(self._url)
             request.url.exact = head.target if head.target == b"*" else self._origin.prefix + head.target
             if body is None:  # over HTTP/2 a request without content has no end that could be seen
-                patience = 2 * target.connect_timeout + target.first_byte_timeout
+                patience = target.connect_timeout + target.first_byte_timeout
                 limit.reschedule(asyncio.get_running_loop().time() + patience)
-            response = await self._client.send(request, stream=True)
-        if response.http_version != "HTTP/2":
-            _use_once(response)
-        try:
-            self._check(response)
-        except BadResponse:
-            await response.aclose()
-            raise
-        return _Answer(response, target.idle_timeout, self._end_one)
+            return await client.send(request, stream=True)
 
     def _check(self, response: httpx.Response) -> None:
         """What h11 lets pass and `http11` does not."""
@@ -218,5 +206,65 @@ class Httpx:
         ):
             raise BadResponse("the upstream's response head is malformed")
 
-    def _end_one(self) -> None:
-        self._under_way -= 1
+    # Clients, each with one connection at most.
+
+    def _client(self) -> httpx.AsyncClient:
+        target = self._target
+        return httpx.AsyncClient(
+            http2=True,
+            verify=self._tls,
+            proxy=target.proxy,
+            trust_env=True,  # HTTPS_PROXY and its kin
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # one client's cookies are not another's
+            # The first byte and the pauses between pieces have limits of their own.
+            timeout=httpx.Timeout(None, connect=target.connect_timeout, write=target.idle_timeout),
+            limits=httpx.Limits(keepalive_expiry=target.keep_alive),
+        )
+
+    async def _place(self) -> None:
+        if self._closed:
+            raise ConnectFailed("the proxy is closing")
+        if self._places.locked() and self._waiting >= self._target.max_waiting:
+            raise PoolFull("too many requests wait for this upstream")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._target.connect_timeout):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise PoolFull("no connection to the upstream became free in time") from error
+        finally:
+            self._waiting -= 1
+
+    def _take(self) -> httpx.AsyncClient:
+        if self._idle:
+            client, timer = self._idle.popitem()
+            timer.cancel()
+            return client
+        client = self._client()
+        self._live.add(client)
+        return client
+
+    async def _over(self, client: httpx.AsyncClient, shared: bool, complete: bool) -> None:
+        if not (complete and shared) or self._closed:
+            await self._close(client)
+            return
+        self._idle[client] = asyncio.get_running_loop().call_later(self._target.keep_alive, self._expire, client)
+        self._places.release()
+
+    def _expire(self, client: httpx.AsyncClient) -> None:
+        del self._idle[client]
+        self._live.discard(client)
+        task = asyncio.get_running_loop().create_task(client.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self, client: httpx.AsyncClient) -> None:
+        if client not in self._live:
+            return
+        self._live.discard(client)
+        timer = self._idle.pop(client, None)
+        if timer is not None:
+            timer.cancel()
+        else:
+            self._places.release()
+        await client.aclose()

@@ -68,9 +68,16 @@ class Running:
         return status
 
 
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
-    """The command under way; what is still running at the end is killed. stdout and stderr are read together."""
+def running(folder: Path, *arguments: str, in_background: bool = False) -> Iterator[Running]:
+    """The command under way; what is still running at the end is killed. stdout and stderr are read together.
+
+    ``in_background``: as a shell's script starts it with ``&``, which makes it ignore SIGINT.
+    """
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=folder,
@@ -78,6 +85,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_ignore_interrupts if in_background else None,
     ) as process:
         try:
             yield Running(process)

@@ -1,4 +1,4 @@
-"""Every file in ``cases`` is one exchange: what was asked, what came from upstream, and exactly what goes out, at any cuts.
+"""Every file in ``cases`` is one exchange: what was asked, what came from upstream, and what goes out, at any cuts.
 
 A case has sections, each under a line ``--- name``:
 
@@ -80,8 +80,10 @@ def told(sent: Sent) -> str:
         return f"blocked: {sent.blocked}\n"
     word, reason = sent.done.outcome()
     lines = [f"{word}: {reason}" if reason else str(word)]
-    for item in sent.done.items:
-        lines.append(f"{item.unit}: {' '.join(item.placed)}" + (f" ({item.skipped})" if item.skipped else ""))
+    lines += (
+        f"{item.unit}: {' '.join(item.placed)}" + (f" ({item.skipped})" if item.skipped else "")
+        for item in sent.done.items()
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -190,7 +190,7 @@ def test_a_ledger_that_is_none_ends_with_status_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_what_it_does_and_ends_when_told_to(tmp_path: Path, how: signal.Signals) -> None:
-    with running(tmp_path, *ONE_LINE, "--listen", "127.0.0.1:0") as command:
+    with running(tmp_path, *ONE_LINE, "--listen", "127.0.0.1:0", in_background=how is signal.SIGTERM) as command:
         line = command.line("listens on")
         address = re.search(r"listens on (http://127\.0\.0\.1:\d+) as TEST-LABS$", line)
         assert address

@@ -85,8 +85,9 @@ def test_it_keeps_serving_and_its_lines_can_be_copied(tmp_path: Path) -> None:
         assert "Traceback" not in "\n".join(demo.said)
 
 
-def test_sigterm_ends_it_in_the_middle_of_the_show(tmp_path: Path) -> None:
-    with running(tmp_path, "demo", "--listen", "127.0.0.1:0") as demo:
+@pytest.mark.parametrize("in_background", [False, True])
+def test_sigterm_ends_it_in_the_middle_of_the_show(tmp_path: Path, in_background: bool) -> None:
+    with running(tmp_path, "demo", "--listen", "127.0.0.1:0", in_background=in_background) as demo:
         demo.line("A chat answer")
 
         assert demo.stop(signal.SIGTERM) == 0

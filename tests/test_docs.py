@@ -80,6 +80,7 @@ def test_the_answer_that_the_readme_shows_is_real(tmp_path: Path) -> None:
         said = subprocess.run(
             ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True, env=_direct()
         )
+        assert demo.stop() == 0
 
     (shown,) = blocks("json")
     assert _within(json.loads(_without_ids(shown)), json.loads(_without_ids(said.stdout)))

@@ -297,7 +297,7 @@ async def test_an_offer_to_upgrade_is_not_taken() -> None:
         await client.send(request("POST", CHAT, asks(), upgrade) * 2)
         for _ in range(2):
             await client.begin()
-            assert NOTICE.strip().encode() in (await client.rest()).body
+            assert (await client.rest()).json()["choices"][0]["message"]["content"] == NOTICE + "Hello world"
         assert (await client.ask("POST", CHAT, asks())).status == 200
         assert len(upstream.received) == 3
         for received in upstream.received:

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from proxy.upstream import (
     Truncated,
     UpstreamError,
 )
-from tests.scripted import CLOSE, CUT, Received, Script, Wire, scripted
-from tests.wiring import client, on_every_wiring, on_http11, pieces, request, whole
+from tests.scripted import CLOSE, CUT, Received, Script, Step, Wire, scripted
+from tests.wiring import certificate, client, on_every_wiring, on_http11, pieces, request, whole
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SIZED = OK + b"Content-Length: 5\r\n\r\n"
@@ -184,8 +183,9 @@ ANSWERS: list[tuple[str, bytes, int, bytes]] = [
 async def test_a_response_comes_back_as_it_was_sent(
     wiring: str, method: str, raw: bytes, status: int, expected: bytes, step: int
 ) -> None:
-    parts = [raw[at : at + step] for at in range(0, len(raw), step)]
-    script: Script = [part for part in parts for part in (part, 0.0005)]
+    script: list[Step] = []
+    for at in range(0, len(raw), step):
+        script += [raw[at : at + step], 0.0005]
     async with scripted(script) as there, client(wiring, there.url) as here:
         for _ in range(2):
             response = await here.send(request(method))
@@ -198,7 +198,7 @@ async def test_a_response_comes_back_as_it_was_sent(
 @on_every_wiring
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_a_body_may_end_with_the_connection(wiring: str, version: bytes) -> None:
-    script = [b"HTTP/%b 200 OK\r\n\r\nhe" % version, 0.01, b"llo", CLOSE]
+    script: list[Step] = [b"HTTP/%b 200 OK\r\n\r\nhe" % version, 0.01, b"llo", CLOSE]
     async with scripted(script) as there, client(wiring, there.url) as here:
         for _ in range(2):
             assert await whole(await here.send(request())) == b"hello"
@@ -396,8 +396,8 @@ async def test_an_upstream_that_falls_silent_is_left(
 
 @on_every_wiring
 async def test_an_upstream_that_goes_on_is_not_left(wiring: str) -> None:
-    script: Script = [0.2, *[step for _ in range(10) for step in (b"1\r\nx\r\n", 0.05)], b"0\r\n\r\n"]
-    script = [CHUNKED, *script]
+    drip: list[Step] = [b"1\r\nx\r\n", 0.05]
+    script: list[Step] = [CHUNKED, 0.2, *(drip * 10), b"0\r\n\r\n"]
     async with scripted(script) as there, client(wiring, there.url, first_byte_timeout=0.3, idle_timeout=0.3) as here:
         assert await whole(await here.send(request())) == b"x" * 10
 
@@ -480,8 +480,8 @@ async def test_a_kept_connection_that_the_upstream_has_closed_is_not_used(wiring
 async def test_a_client_that_leaves_before_the_first_byte(wiring: str) -> None:
     async with scripted(silence) as there, client(wiring, there.url) as here:
         task = asyncio.ensure_future(here.send(request("POST"), b"{}"))
-        while not there.received:
-            await asyncio.sleep(0.01)
+        await asyncio.wait([task], timeout=0.1)
+        assert len(there.received) == 1
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -590,35 +590,22 @@ async def test_a_slow_upstream_slows_the_upload(wiring: str) -> None:
 # TLS.
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(chain)],
-        check=True,
-        capture_output=True,
-    )
-    return chain, key
-
-
 @on_every_wiring
 @pytest.mark.parametrize(
     ("host", "trusted", "works"), [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("localhost", True, False)]
 )
 async def test_tls_holds_certificates_to_the_systems_trust_store(
-    wiring: str, host: str, trusted: bool, works: bool, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    wiring: str, host: str, trusted: bool, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    chain, key = certificate(tmp_path)
     if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    async with scripted(hello, tls=context) as there:
-        async with client(wiring, there.url.replace("127.0.0.1", host)) as here:
-            if works:
-                for _ in range(3):
-                    assert await whole(await here.send(request())) == b"hello"
-            else:
-                with pytest.raises(ConnectFailed):
-                    await here.send(request())
+    context.load_cert_chain(chain, key)
+    async with scripted(hello, tls=context) as there, client(wiring, there.url.replace("127.0.0.1", host)) as here:
+        if works:
+            for _ in range(3):
+                assert await whole(await here.send(request())) == b"hello"
+        else:
+            with pytest.raises(ConnectFailed):
+                await here.send(request())

@@ -15,7 +15,7 @@ from proxy.labelling.message import Headers
 from proxy.upstream import BadResponse, ConnectFailed, Target, Truncated
 from proxy.upstream_httpx import Httpx
 from tests.scripted import Received, Wire, scripted
-from tests.wiring import pieces, request, whole
+from tests.wiring import certificate, pieces, request, whole
 
 Answer = Callable[["Stream"], Awaitable[None]]
 
@@ -23,7 +23,9 @@ Answer = Callable[["Stream"], Awaitable[None]]
 class Stream:
     """One request over HTTP/2, with the server's side of it."""
 
-    def __init__(self, number: int, fields: Headers, server: h2.connection.H2Connection, flush: Callable[[], None]) -> None:
+    def __init__(
+        self, number: int, fields: Headers, server: h2.connection.H2Connection, flush: Callable[[], None]
+    ) -> None:
         self.number, self.fields, self.body = number, fields, b""
         self._server, self._flush = server, flush
 
@@ -35,22 +37,25 @@ class Stream:
         self._server.send_data(self.number, data, end_stream=end)
         self._flush()
 
+    def path(self) -> bytes:
+        return dict(self.fields)[b":path"]
+
     def reset(self) -> None:
         self._server.reset_stream(self.number)
         self._flush()
 
 
 @asynccontextmanager
-async def http2(answer: Answer, certificate: tuple[Path, Path]) -> AsyncIterator[tuple[str, list[Stream], list[int]]]:
-    """A server that speaks HTTP/2 only: its URL, the streams it received, and the numbers of those that were reset."""
+async def http2(answer: Answer, chain: Path, key: Path) -> AsyncIterator[tuple[str, list[Stream], list[bytes]]]:
+    """A server that speaks HTTP/2 only: its URL, the streams it received, and the paths of those that were left."""
     received: list[Stream] = []
-    gone: list[int] = []
-    connections: set[asyncio.Task[None]] = set()
+    gone: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=False))
         server.initiate_connection()
         streams: dict[int, Stream] = {}
+        running: dict[int, asyncio.Future[None]] = {}
 
         def flush() -> None:
             writer.write(server.data_to_send())
@@ -60,28 +65,27 @@ async def http2(answer: Answer, certificate: tuple[Path, Path]) -> AsyncIterator
             for event in server.receive_data(data):
                 match event:
                     case h2.events.RequestReceived():
-                        stream = Stream(event.stream_id, list(event.headers), server, flush)  # type: ignore[arg-type]
+                        stream = Stream(event.stream_id, list(event.headers), server, flush)
                         streams[event.stream_id] = stream
                         received.append(stream)
                     case h2.events.DataReceived():
                         streams[event.stream_id].body += event.data
                         server.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                    case h2.events.StreamReset():
-                        gone.append(event.stream_id)
                     case h2.events.StreamEnded():
-                        task = asyncio.ensure_future(answer(streams[event.stream_id]))
-                        connections.add(task)  # type: ignore[arg-type]
+                        running[event.stream_id] = asyncio.ensure_future(answer(streams[event.stream_id]))
             flush()
+        for number, task in running.items():
+            if not task.done():
+                gone.append(streams[number].path())
+                task.cancel()
         writer.close()
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    context.load_cert_chain(chain, key)
     context.set_alpn_protocols(["h2"])
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}", received, gone
     listener.close()
-    for task in connections:
-        task.cancel()
     await asyncio.sleep(0.05)
 
 
@@ -93,14 +97,15 @@ async def hello(stream: Stream) -> None:
 
 
 @pytest.fixture
-def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    chain, key = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(chain))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return certificate
+    return chain, key
 
 
 async def test_an_exchange_over_http2(trusted: tuple[Path, Path]) -> None:
-    async with http2(hello, trusted) as (url, received, _):
+    async with http2(hello, *trusted) as (url, received, _):
         client = Httpx(Target(url + "/prefix"))
         for body, length in ((b"{}", None), (pieces(b"{", b"}"), None), (pieces(b"{", b"}"), 2)):
             response = await client.send(request("POST", b"/a%2f?b", [(b"x-b", b"2"), (b"x-a", b"1")]), body, length)
@@ -132,7 +137,7 @@ async def test_a_stream_that_is_reset_never_looks_whole(trusted: tuple[Path, Pat
         await asyncio.sleep(0.02)
         stream.reset()
 
-    async with http2(cut, trusted) as (url, _, _):
+    async with http2(cut, *trusted) as (url, _, _):
         client = Httpx(Target(url))
         response = await client.send(request())
         assert await response.read() == b"hello"
@@ -141,24 +146,38 @@ async def test_a_stream_that_is_reset_never_looks_whole(trusted: tuple[Path, Pat
         await client.aclose()
 
 
-async def test_a_client_that_leaves_resets_its_stream_and_no_other(trusted: tuple[Path, Path]) -> None:
+async def test_an_upstream_learns_that_a_client_has_left_and_no_other_client_does(trusted: tuple[Path, Path]) -> None:
     async def slow(stream: Stream) -> None:
+        if stream.path() == b"/silent":
+            await asyncio.sleep(5)
         stream.head()
         stream.data(b"hel")
-        await asyncio.sleep(0.1)
-        if (b":path", b"/stays") in stream.fields:
-            stream.data(b"lo", end=True)
+        await asyncio.sleep(0.2 if stream.path() == b"/stays" else 5)
+        stream.data(b"lo", end=True)
 
-    async with http2(slow, trusted) as (url, received, gone):
+    async with http2(slow, *trusted) as (url, received, gone):
         client = Httpx(Target(url))
         stays = await client.send(request("GET", b"/stays"))
         leaves = await client.send(request("GET", b"/leaves"))
         assert await leaves.read() == b"hel"
         await leaves.close()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.send(request("GET", b"/silent")), 0.1)
         assert await whole(stays) == b"hello"
         await asyncio.sleep(0.05)
-        assert len(received) == 2
-        assert gone == [received[1].number]
+        assert (len(received), gone) == (3, [b"/leaves", b"/silent"])
+        await client.aclose()
+
+
+async def test_a_kept_http2_connection_is_closed_when_its_time_is_over(trusted: tuple[Path, Path]) -> None:
+    async with http2(hello, *trusted) as (url, received, _):
+        client = Httpx(Target(url, keep_alive=0.1))
+        for _ in range(2):
+            for _ in range(2):
+                assert await whole(await client.send(request())) == b"hello"
+            await asyncio.sleep(0.2)
+            assert not client._live
+        assert [stream.number for stream in received] == [1, 3, 1, 3]
         await client.aclose()
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import inspect
+import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +31,14 @@ def _on(wirings: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test)
             patch.setenv("NO_PROXY", "127.0.0.1,localhost")
             runner.run(asyncio.wait_for(test(**given), 30))
 
-    run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
     if not takes_wiring:
         wired = inspect.Parameter("wiring", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         signature = signature.replace(parameters=[wired, *signature.parameters.values()])
-    run.__signature__ = signature  # type: ignore[attr-defined]  # what pytest asks for the names of the fixtures
-    run.pytestmark = [*run.pytestmark, *getattr(test, "pytestmark", [])]  # type: ignore[attr-defined]
-    return run
+    run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+    # pytest asks for the names of the fixtures here, and for the test's own marks.
+    vars(run).update(__signature__=signature, pytestmark=[*vars(run)["pytestmark"], *vars(test).get("pytestmark", [])])
+    wired_test: Callable[..., None] = run
+    return wired_test
 
 
 def on_every_wiring(test: Test) -> Callable[..., None]:
@@ -73,3 +76,12 @@ async def whole(response: upstream.Response) -> bytes:
     while piece := await response.read():
         body += piece
     return body
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1, signed by itself, and its key."""
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    ask = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test".split()
+    ask += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(chain)]
+    subprocess.run(ask, check=True, capture_output=True)
+    return chain, key

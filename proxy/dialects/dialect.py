@@ -1,6 +1,6 @@
 """One API as a value: which requests it answers, where generated text and media stand, what a request asks for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from proxy.dialects.paths import Condition, Path
@@ -27,11 +27,11 @@ class TextRule:
     close: Path | None = None
     blank: tuple[Path, ...] = ()
     shift: tuple[Path, ...] = ()
+    first: str = field(init=False)
+    """The member by which an element of the expected shape is known."""
 
-    @property
-    def first(self) -> str:
-        """The member by which an element of the expected shape is known."""
-        return (self.span or self.text).names[0]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", (self.span or self.text).names[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ class Dialect:
     errors: tuple[Condition, ...] = ()
     terminal: bytes = b""
     metadata: str = "AIGC"
+    kinds: frozenset[Kind] = field(init=False)
+    """The kinds of content that its answers hold."""
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        """The kinds of content that its answers hold."""
+    def __post_init__(self) -> None:
         text: frozenset[Kind] = frozenset({"text"} if self.body or self.stream else ())
-        return text | {rule.kind for rule in self.media}
+        object.__setattr__(self, "kinds", text | {rule.kind for rule in self.media})
 
     def spoken_by(self, server: str) -> "Dialect":
         """The dialect as this kind of server speaks it: with the request fields that it knows, and no others."""

@@ -64,7 +64,7 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
             if type(element) is not dict:
                 continue
             recognised = recognised or rule.first in element
-            key = rule.key.value(element) if rule.key else place
+            key = place if rule.key is None else rule.key.value(element)
             if type(key) is not int and type(key) is not str:
                 key = place
             unit = units.get(key)
@@ -80,18 +80,19 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
 
 
 def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
+    text = rule.text
     if rule.span is None:
-        value = rule.text.value(element)
+        value = text.value(element)
         if type(value) is str and value:
-            unit.parts.append((place + rule.text.names, value))
+            unit.parts.append((place + text.names, value))
     else:
         for part, inner in rule.span.find(element, place):
-            value = rule.text.value(inner)
+            value = text.value(inner)
             if type(value) is str and value:
-                unit.parts.append((part + rule.text.names, value))
-    if rule.close is not None:
+                unit.parts.append((part + text.names, value))
+    if rule.close is not None and not unit.closes:
         closing = rule.close.value(element)
-        unit.closes = unit.closes or not (closing is MISSING or closing in _OPEN)
+        unit.closes = closing is not MISSING and closing not in _OPEN
 
 
 def _container(path: Path, document: Any) -> Any:

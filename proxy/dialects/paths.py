@@ -48,7 +48,8 @@ class Path:
     text: str
     names: tuple[str, ...]
     rest: tuple[Step, ...] = ()
-    is_list: bool = False  # names and then ``[*]``, by far the most frequent shape
+    is_list: bool = False
+    """Names and then ``[*]``, by far the most frequent shape."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -62,8 +63,12 @@ class Path:
                 return []
             document = document[name]
         place = prefix + self.names
+        if not self.rest:
+            return [(place, document)]
+        if type(document) is not list or not document:
+            return []  # what follows the names is never a name
         if self.is_list:
-            return [((*place, at), one) for at, one in enumerate(document)] if type(document) is list else []
+            return [((*place, at), element) for at, element in enumerate(document)]
         found: list[Found] = [(place, document)]
         for step in self.rest:
             if not found:

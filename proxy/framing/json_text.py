@@ -150,19 +150,22 @@ def _strings_by_name(data: bytes, paths: Collection[Path]) -> dict[Path, int] | 
     escapes, occurs exactly as often as the paths want it, and the paths differ in array indexes only, the n-th
     occurrence is the n-th path.
     """
-    wanted: dict[str, list[Path]] = {}
-    for path in paths:
-        if not path or not isinstance(path[-1], str):
-            return None
-        wanted.setdefault(path[-1], []).append(path)
     if b"\\u00" in data and _escaped_ascii(data):
         return None
+    wanted: dict[str, list[Path]] = {}
+    for path in paths:
+        if not path or type(path[-1]) is not str:
+            return None
+        wanted.setdefault(path[-1], []).append(path)
     found: dict[Path, int] = {}
     for name, likes in wanted.items():
         places = _values_of(data, name.encode())
-        if len(places) != len(likes) or (len(likes) > 1 and not _differ_in_indexes_only(likes)):
+        if len(places) != len(likes):
             return None
-        likes.sort(key=lambda path: [step for step in path if type(step) is int])
+        if len(likes) > 1:
+            if not _differ_in_indexes_only(likes):
+                return None
+            likes.sort(key=lambda path: [step for step in path if type(step) is int])
         for path, start in zip(likes, places, strict=True):
             if data[start] != _QUOTE:
                 return None

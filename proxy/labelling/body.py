@@ -15,12 +15,11 @@ from proxy.framing.json_text import cut, parse, quote, root_member, spans, start
 from proxy.label.aigc import Aigc, parse as parse_aigc
 from proxy.label.errors import LabelError
 from proxy.labelling.errors import LabellingError, NothingFound
-from proxy.labelling.outcome import Done
+from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.picture import Picture
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Draw, Piece
 from proxy.labelling.verdict import verdict
-from proxy.record.exchange import Item
 
 Place = tuple[int, int, bytes | Draw]
 
@@ -59,7 +58,7 @@ class BodyLabeller:
         for unit in found.units:
             places += self._text(unit, body)
         pictures = spans(body, [place for place, _, _ in found.media]) if found.media else {}
-        for index, (place, value, rule) in enumerate(found.media, len(self._done.items)):
+        for index, (place, value, rule) in enumerate(found.media, len(self._done.parts)):
             if rule.encoding == "url":
                 raise LabellingError(f"{spell(place)} is a URL: what it leads to cannot be labelled here; ask for base64")
             data = value.encode("ascii", "replace")
@@ -78,11 +77,11 @@ class BodyLabeller:
 
     def _text(self, unit: Unit, body: bytes) -> list[Place]:
         """The places that give one unit its notice, and its item in the record."""
-        mark = self._done.mark
-        skipped = verdict(unit.text, self._asked, mark.operator.notices, ended=True, whole=True)
+        mark, text = self._done.mark, unit.text
+        skipped = verdict(text, self._asked, mark.operator.notices, ended=True, whole=True)
         assert isinstance(skipped, str)  # a whole text is never unclear
         if skipped or not mark.shown:
-            self._item(unit, skipped)
+            self._done.parts.append(TextDone(unit.name, (), skipped, text, text))
             return []
         places: list[Place] = []
         first, last = unit.parts[0][0], unit.parts[-1][0]
@@ -93,7 +92,7 @@ class BodyLabeller:
         if mark.suffix:
             end = spans(body, [last])[last][1] - 1
             places.append((end, end, quote(mark.suffix)))
-        self._item(unit, "", mark.prefix, mark.suffix)
+        self._done.parts.append(TextDone(unit.name, mark.shown, "", text, mark.prefix + text + mark.suffix))
         return places
 
     def _shifted(self, unit: Unit, body: bytes, by: int) -> list[Place]:
@@ -106,26 +105,6 @@ class BodyLabeller:
         }
         found = spans(body, moved.keys()) if moved else {}
         return [(*span, b"%d" % moved[place]) for place, span in found.items()]
-
-    def _item(self, unit: Unit, skipped: str, prefix: str = "", suffix: str = "") -> None:
-        placed = (("prefix",) if prefix else ()) + (("suffix",) if suffix else ())
-        mark, text = self._done.mark, unit.text
-        aigc = mark.of_item(len(self._done.items))
-        digest = mark.operator.digest
-        size = len(text.encode("utf-8", "surrogatepass"))
-        self._done.items.append(
-            Item(
-                produce_id=aigc.produce_id,
-                kind="text",
-                unit=unit.name,
-                placed=(*placed, *self._done.envelope),
-                skipped=skipped,
-                before=digest(text) if digest else "",
-                after=digest(prefix + text + suffix) if digest else "",
-                size_before=size,
-                size_after=size + len((prefix + suffix).encode()),
-            )
-        )
 
     def _metadata(self, document: dict[str, object], body: bytes) -> Place:
         """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""

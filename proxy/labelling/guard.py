@@ -39,7 +39,7 @@ class Guard:
     def fail(self, reason: str) -> Sequence[Piece]:
         """Labelling failed, here or in Work that was done elsewhere: what may leave now. Raises Blocked where nothing may."""
         self._done.failure = reason
-        self._done.items.clear()
+        self._done.parts.clear()
         if self._done.mark.on_failure == "block":
             raise Blocked(reason)
         self._open = True

@@ -26,6 +26,9 @@ class Operator:
     digest: Callable[[str], str] | None = None
 
 
+_SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix",), ("prefix", "suffix")))
+
+
 class Mark(NamedTuple):
     """How one answer is marked. ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
 
@@ -48,9 +51,9 @@ class Mark(NamedTuple):
         return first_write(self.operator, item_id(self.produce_id, index))
 
     @property
-    def shown(self) -> bool:
-        """Whether text gets words that people see."""
-        return bool(self.prefix or self.suffix)
+    def shown(self) -> tuple[str, ...]:
+        """What people see of a text that is labelled; empty where no rule asks for words."""
+        return _SHOWN[bool(self.prefix)][bool(self.suffix)]
 
 
 def first_write(operator: Operator, produce_id: str) -> Aigc:

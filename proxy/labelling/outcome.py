@@ -1,6 +1,7 @@
 """What was done to one answer, and why: gathered while it is labelled, read when its record is made."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from proxy.label.aigc import Aigc
 from proxy.labelling.mark import Mark, kept
@@ -8,26 +9,55 @@ from proxy.labelling.verdict import ALREADY
 from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
 
-
-# What people see stands first in an item's list of what was placed.
+# What people see stands first in the list of what was placed.
 _VISIBLE = frozenset({"prefix", "suffix", "badge"})
+
+
+class TextDone(NamedTuple):
+    """What was done to one unit of text, as in a record's item, with the text before and after instead of digests;
+    both are empty where it was not gathered (a stream). The item is made only where a record is kept."""
+
+    unit: str
+    placed: tuple[str, ...]
+    skipped: str
+    before: str = ""
+    after: str = ""
+
+    def item(self, index: int, mark: Mark, envelope: tuple[str, ...]) -> Item:
+        """The record's item, the ``index``-th of its answer."""
+        produce_id = mark.of_item(index).produce_id
+        placed = (*self.placed, *envelope)
+        digest = mark.operator.digest
+        if not self.before or digest is None:
+            return Item(produce_id, "text", self.unit, placed, self.skipped)
+        before, after = (len(text.encode("utf-8", "surrogatepass")) for text in (self.before, self.after))
+        return Item(
+            produce_id, "text", self.unit, placed, self.skipped, digest(self.before), digest(self.after), before, after
+        )
 
 
 @dataclass(slots=True)
 class Done:
-    """The items of one answer so far. ``aigc_json`` is the label of the answer as a whole, ``envelope`` what carries it,
-    ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
+    """What was done to one answer so far. ``aigc_json`` is the label of the answer as a whole, ``envelope`` what carries
+    it, ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
 
     mark: Mark
     aigc_json: bytes
     envelope: tuple[str, ...] = ()
-    items: list[Item] = field(default_factory=list)
+    parts: list[TextDone | Item] = field(default_factory=list)
     failure: str = ""
     error: bool = False
 
     def keep(self, upstream: Aigc, where: str) -> None:
         """The answer came with a label: ours becomes that one with us as its propagator (see ``kept``)."""
         self.aigc_json = kept(self.mark, self.mark.aigc, (upstream,), where).compact().encode()
+
+    def items(self) -> tuple[Item, ...]:
+        """The record's items."""
+        return tuple(
+            part if isinstance(part, Item) else part.item(index, self.mark, self.envelope)
+            for index, part in enumerate(self.parts)
+        )
 
     def outcome(self) -> tuple[Outcome, str]:
         """One word for the answer, and the reason in words. Nothing that should carry a label and does not is a success."""
@@ -36,11 +66,10 @@ class Done:
         if self.error:
             return Outcome.ERROR_RESPONSE, "the upstream sent an error"
         reason = ""
-        for item in self.items:
-            if item.placed and item.placed[0] in _VISIBLE:
+        for part in self.parts:
+            if not _VISIBLE.isdisjoint(part.placed):
                 return Outcome.LABELLED, ""
-            reason = ALREADY if item.skipped == ALREADY else reason or item.skipped
+            reason = ALREADY if part.skipped == ALREADY else reason or part.skipped
         if reason == ALREADY:
             return Outcome.ALREADY_LABELLED, ALREADY
         return Outcome.METADATA_ONLY, reason or "no rule asks for a notice"
-

@@ -20,12 +20,11 @@ from proxy.framing.json_text import cut, parse, quote, root_member, spans, start
 from proxy.framing.sse import Block, Splitter
 from proxy.labelling.body import upstream_label
 from proxy.labelling.errors import LabellingError, NothingFound
-from proxy.labelling.outcome import Done
+from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.request import Asked
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.transform import Piece
 from proxy.labelling.verdict import SILENT, Wait, verdict
-from proxy.record.exchange import Item
 
 
 @dataclass(slots=True)
@@ -268,12 +267,11 @@ class StreamLabeller:
 
     def _write_items(self) -> None:
         done = self._done
-        if done.items:
+        if done.parts:
             return
-        for index, unit in enumerate(self._units.values()):
+        for unit in self._units.values():
             skipped = (SILENT if done.mark.shown else "") if unit.skipped is None else unit.skipped
-            placed = (*unit.placed, *done.envelope)
-            done.items.append(Item(done.mark.of_item(index).produce_id, "text", unit.place, placed, skipped))
+            done.parts.append(TextDone(unit.place, unit.placed, skipped))
 
 
 def _is_harmless(raw: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Places in a JSON text are where a slow reader of the grammar finds them, and what is replaced touches no other byte."""
+"""Places in a JSON text are where a slow reader of the grammar finds them; what is replaced touches no other byte."""
 
 import json
 import random
@@ -282,7 +282,7 @@ def test_a_member_is_added_to_objects_only(data: bytes) -> None:
 
 @given(texts, texts, st.randoms())
 def test_characters_within_a_string(head: str, tail: str, chance: random.Random) -> None:
-    """Slices count characters of the basic plane as spelled; from the end nearer to what is meant, others do not matter."""
+    """Slices count characters of the basic plane as spelled; from the nearer end, others do not matter."""
     notice = "【AI生成】\n\n"
     spelled = spell_string(notice + tail, chance).encode()
     begin, end = within(spelled, (0, len(spelled)), 0, len(notice))

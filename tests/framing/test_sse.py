@@ -2,6 +2,7 @@
 
 import random
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,7 @@ STREAMS = {
 def blocks(stream: bytes, *cuts: int, limit: int = 1000) -> list[Block]:
     splitter = Splitter(limit)
     ends = [0, *cuts, len(stream)]
-    found = [one for start, end in zip(ends, ends[1:], strict=False) for one in splitter.feed(stream[start:end])]
+    found = [one for start, end in pairwise(ends) for one in splitter.feed(stream[start:end])]
     return found + splitter.end()
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from proxy import shipped
@@ -104,5 +105,5 @@ def cuttings(data: bytes, seed: int = 0, most: int = 12) -> list[list[bytes]]:
     found = [[data], [data[at : at + 1] for at in range(len(data))]]
     for _ in range(most):
         ends = sorted({0, len(data), *(chance.randrange(len(data) + 1) for _ in range(chance.randrange(1, 9)))})
-        found.append([data[start:end] for start, end in zip(ends, ends[1:], strict=False)])
+        found.append([data[start:end] for start, end in pairwise(ends)])
     return found

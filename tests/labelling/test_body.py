@@ -1,4 +1,4 @@
-"""A labelled body is the upstream's with the notices and the label in it, at any cut; what cannot be labelled does not leave."""
+"""A labelled body is the upstream's with the notices and the label in it; what cannot be labelled does not leave."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def test_only_the_notices_and_the_label_are_added(
 def test_the_record_tells_sizes_and_digests(position: Position) -> None:
     text = "Hé\ud83d"
     body = json.dumps({"choices": [{"index": 0, "message": {"content": text}}]}).encode()
-    (item,) = answer([body], with_mark=marked(decision(position))).done.items
+    (item,) = answer([body], with_mark=marked(decision(position))).done.items()
     added = (PREFIX if position != "end" else "") + (SUFFIX if position != "start" else "")
     assert (6, 6 + len(added.encode())) == (item.size_before, item.size_after)
     assert (str(len(text)), str(len(text + added))) == (item.before, item.after)

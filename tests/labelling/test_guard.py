@@ -1,4 +1,4 @@
-"""What happens when labelling fails: blocked, or out as it came; decided in one place, and noted before anything else."""
+"""What happens when labelling fails: blocked, or out as it came; decided in one place, noted before anything else."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ class Script:
 
 
 def guarded(on_failure: OnFailure, error: Exception, fails_at: bytes) -> tuple[Guard, Done]:
-    done = Done(marked(decision(on_failure=on_failure)), b"{}", items=[Item("1", "text", "choices[0]", ("prefix",))])
+    done = Done(marked(decision(on_failure=on_failure)), b"{}", parts=[Item("1", "text", "choices[0]", ("prefix",))])
     return Guard(Script(error, fails_at), done), done
 
 
@@ -48,18 +48,19 @@ def test_blocked(error: Exception, fails_at: bytes) -> None:
     guard.feed(b"1")
     with pytest.raises(Blocked, match="it broke"):
         guard.end() if fails_at == b"" else guard.feed(b"2")
-    assert (done.failure, done.items) == ("it broke", [])
+    assert (done.failure, done.items()) == ("it broke", ())
 
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("fails_at", [b"1", b"2", b""])
 def test_passed_as_it_came(error: Exception, fails_at: bytes) -> None:
     guard, done = guarded("pass", error, fails_at)
-    assert (
-        b"".join(bytes(piece) for piece in [*guard.feed(b"1"), *guard.feed(b"2"), *guard.feed(b"3"), *guard.end()])
-        == b"123"
-    )  # type: ignore[arg-type]
-    assert (done.failure, done.items) == ("it broke", [])
+    assert [*guard.feed(b"1"), *guard.feed(b"2"), *guard.feed(b"3"), *guard.end()] in (
+        [b"123"],
+        [b"1", b"2", b"3"],
+        [b"12", b"3"],
+    )
+    assert (done.failure, done.items()) == ("it broke", ())
 
 
 def test_work_that_failed_elsewhere() -> None:

@@ -1,4 +1,4 @@
-"""Fields pass as they came, in their place, save for those that the connection or the change of the body makes wrong."""
+"""Fields pass as they came, in their place, save for those that the connection or the body's change makes wrong."""
 
 import pytest
 

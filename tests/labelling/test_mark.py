@@ -1,4 +1,4 @@
-"""One answer's mark: the words, the label and its carriers, made from the decisions about every kind that it may hold."""
+"""One answer's mark: the words, the label and its carriers, made from the decisions about each kind of content."""
 
 import pytest
 
@@ -19,7 +19,7 @@ OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")
 def test_where_the_words_go(expected: tuple[str, str], position: Position | None) -> None:
     made = marked(decision(position))
     assert expected == (made.prefix, made.suffix)
-    assert made.shown is any(expected)
+    assert bool(made.shown) is any(expected)
 
 
 @pytest.mark.parametrize(("expected", "language"), [("【甲】", ""), ("[b]", "en-GB, de;q=0.5"), ("【甲】", "de")])

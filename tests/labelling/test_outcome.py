@@ -30,6 +30,6 @@ def item(*placed: str, skipped: str = "") -> Item:
     ],
 )
 def test_outcome(expected: tuple[Outcome, str], items: list[Item], failure: str, error: bool) -> None:
-    done = Done(marked(), b"{}", items=items, failure=failure, error=error)
+    done = Done(marked(), b"{}", parts=list(items), failure=failure, error=error)
     assert expected == done.outcome()
     assert (done.outcome()[0] in DELIVERED_AS_DECIDED) is not bool(failure or error)

