@@ -30,7 +30,7 @@ class Account:
     """
 
     __slots__ = (
-        "_begun", "_counts", "_facts", "_ledger", "_on_failure", "_opening", "at", "bytes_in", "bytes_out", "first_byte", "id",
+        "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening", "at", "bytes_in", "bytes_out", "id",
         "settled",
     )  # fmt: skip
 
@@ -45,17 +45,21 @@ class Account:
     ) -> None:
         self.id = identifier
         self.at = at
-        self.bytes_in = self.bytes_out = self.first_byte = 0
+        self.bytes_in = self.bytes_out = self._first_byte = 0
         self.settled = False
         self._ledger = ledger
         self._on_failure = on_failure
         self._counts = counts
         self._facts = facts
-        self._begun = perf_counter_ns()
+        self._begun = perf_counter_ns() if ledger is not None else 0
         self._opening: asyncio.Future[None] | None = None
 
-    @property
-    def elapsed(self) -> int:
+    def answered(self) -> None:
+        """The upstream's response has begun."""
+        if self._ledger is not None:
+            self._first_byte = self._elapsed()
+
+    def _elapsed(self) -> int:
         """Microseconds since the exchange began."""
         return (perf_counter_ns() - self._begun) // 1000
 
@@ -95,8 +99,8 @@ class Account:
             outcome=outcome,
             reason=reason,
             items=items(),
-            first_byte_us=self.first_byte,
-            duration_us=self.elapsed,
+            first_byte_us=self._first_byte,
+            duration_us=self._elapsed(),
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             **self._facts,

@@ -91,18 +91,23 @@ class Answer:
             identifier = derived_id(service.keys.stored, service.operator.provider, first)
         language = self._client.field(b"accept-language").decode("latin-1")
         trusted = claim.route.upstream.labels == "trusted"
-        marked = mark(service.operator, identifier, self._decisions, language, trusted=trusted)
+        marked = mark(service.operator, service.terms(self._decisions, language, trusted=trusted), identifier)
         return label(claim.dialect, asked, marked, framed, service.bounds), first
 
     # The body, decoded.
 
     async def _first(self) -> bytes:
         """The first decoded bytes that are not white space, or empty bytes where there are none."""
-        before = b""
+        parts: list[bytes] = []
+        size, limit = 0, self._service.bounds.whole_body
         while data := await self._response.read():
-            before += self._undone(data)
-            if not before.isspace() and before:
-                return before
+            decoded = self._undone(data)
+            parts.append(decoded)
+            if decoded and not decoded.isspace():
+                return b"".join(parts)
+            size += len(decoded)
+            if size > limit:
+                raise LabellingError(f"the answer begins with more than {limit} bytes of white space")
         self._end_coding()
         return b""
 
@@ -161,8 +166,10 @@ class Answer:
 
     async def _worked(self, pieces: Sequence[Piece], plan: Label) -> list[bytes]:
         """The pieces with all Work done, in order; where one fails, what the policy says of the whole answer."""
-        jobs = [self._service.workshop.label(piece.picture) for piece in pieces if isinstance(piece, Draw)]
-        results = await asyncio.gather(*jobs, return_exceptions=True) if jobs else []
+        jobs = [self._service.workshop.label(piece.picture) for piece in pieces if type(piece) is Draw]
+        if not jobs:
+            return [_bytes(piece) for piece in pieces]
+        results = await asyncio.gather(*jobs, return_exceptions=True)
         drawn: list[bytes] = []
         for result in results:
             if isinstance(result, LabellingError):
@@ -222,9 +229,8 @@ class Answer:
 
 
 def _bytes(piece: Piece) -> bytes:
-    match piece:
-        case bytes():
-            return piece
-        case Conclude(data):
-            return data
-    raise AssertionError("a stream holds no Work yet")
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, Conclude):
+        return piece.data
+    raise AssertionError("Work has a result in its place")

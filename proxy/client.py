@@ -23,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 # An ASGI extension of our server's: ``tell(callback)`` calls back when the connection is lost. Elsewhere a task that
 # waits for ``http.disconnect`` does the same, at the price of a task for every request.
 LOST = "countermark.lost"
+# Another: the request target as it was sent, for ASGI's scope does not tell an empty query from none.
+TARGET = "countermark.target"
 
 
 class Aborted(Exception):
@@ -37,20 +39,34 @@ class TooLarge(Exception):
     """A request's body is longer than the bound."""
 
 
+class Unreadable(Exception):
+    """A request's body cannot be decoded; ``status`` is what the client is told."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Client:
     """Who sent the request and waits for the response. ``started`` and ``finished`` tell how far the response is,
     ``left`` that nobody waits any more."""
 
-    __slots__ = ("_fields", "_receive", "_scope", "_send", "_watch", "finished", "head", "left", "started")
+    __slots__ = (
+        "_fields", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left", "started"
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._watch: asyncio.Task[None] | None = None
-        self.started = self.finished = self.left = False
-        path, query = scope["raw_path"], scope["query_string"]
-        self.head = RequestHead(scope["method"], path + b"?" + query if query else path, scope["headers"])
+        self._waiting: asyncio.Task[Any] | None = None
+        self._uploading = self.started = self.finished = self.left = False
+        target = (scope.get("extensions") or {}).get(TARGET, b"")
+        if not target.startswith(b"/") or b"#" in target:  # what stands behind # was not read as a path here
+            path, query = scope["raw_path"], scope["query_string"]
+            target = path + b"?" + query if query else path
+        self.head = RequestHead(scope["method"], target, scope["headers"])
         self._fields: dict[bytes, bytes] = dict(scope["headers"])
 
     @property
@@ -97,6 +113,7 @@ class Client:
         if not length and not self.field(b"transfer-encoding"):
             await self._message()
             return None, None
+        self._uploading = True
         return self._chunks(), int(length) if length else None
 
     async def _chunks(self) -> AsyncIterator[bytes]:
@@ -106,6 +123,9 @@ class Client:
             more = message.get("more_body", False)
             if data := message.get("body"):
                 yield data
+        self._uploading = False
+        if self._waiting is not None and not self.finished:
+            self._watch = asyncio.get_running_loop().create_task(self._watched(self._waiting))
 
     async def _message(self) -> Message:
         message = await self._receive()
@@ -115,12 +135,15 @@ class Client:
         return message
 
     def watch(self) -> None:
-        """From now on, cancel the running task when the client leaves; to be called once the request is in whole."""
+        """From now on, cancel the running task when the client leaves; to be called once the request is in whole, or
+        while it is uploaded."""
         task = asyncio.current_task()
         assert task is not None
         tell = (self._scope.get("extensions") or {}).get(LOST)
         if tell is not None:
             tell(partial(self._lost, task))
+        elif self._uploading:  # which hears of it itself, and must not share what it receives
+            self._waiting = task
         else:
             self._watch = asyncio.get_running_loop().create_task(self._watched(task))
 
@@ -146,6 +169,8 @@ class Client:
     async def start(self, status: int, headers: Headers) -> None:
         """Send the response's head."""
         self.started = True
+        if status == 304:  # may say how long a 200 would be (RFC 9110 section 8.6), which the server takes for its own
+            headers = [field for field in headers if field[0].lower() != b"content-length"]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, data: bytes) -> None:

@@ -18,9 +18,9 @@ import logging
 from proxy.account import Account, Unrecorded
 from proxy.answer import Answer
 from proxy.bounds import RETRY_AFTER, Lease, Overloaded
-from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooLarge
+from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooLarge, Unreadable
 from proxy.labelling import headers as fields
-from proxy.labelling.coding import decode, decoders
+from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import Blocked, CodingError, LabellingError
 from proxy.labelling.message import Headers, RequestHead
 from proxy.labelling.request import Asked, read
@@ -77,6 +77,8 @@ class _Exchange:
             await self._fail(503, "overloaded", str(error), Outcome.BLOCKED, RETRY_AFTER)
         except TooLarge as error:
             await self._fail(413, "too_large", str(error), Outcome.BLOCKED)
+        except Unreadable as error:
+            await self._fail(error.status, "unreadable", str(error), Outcome.BLOCKED)
         except Exception:
             log.exception("an exchange failed")
             await self._fail(500, "internal", "the proxy failed; its log says how", Outcome.BLOCKED)
@@ -92,6 +94,11 @@ class _Exchange:
             await client.refuse(404, "no_route", "no route of this proxy serves this path")
         elif client.field(b"upgrade").lower() == b"websocket":
             await client.refuse(501, "websocket", "WebSockets are not relayed: what they carry could not be labelled")
+        elif client.field(b"transfer-encoding") and any(
+            name == b"transfer-encoding" and coding.lower() != b"chunked" for name, coding in client.head.headers
+        ):
+            # The server undoes chunked and nothing else: what lies below would go on without its name.
+            await client.refuse(501, "transfer_coding", "of the transfer codings, only chunked is known here")
         elif claim.dialect is not None:
             await self._claimed(claim)
         elif claim.route.unclaimed == "refuse" and not claim.harmless:
@@ -106,8 +113,7 @@ class _Exchange:
         assert claim.route is not None
         client, counts = self._client, self._service.counts
         body, length = await client.upload()
-        if body is None:
-            client.watch()
+        client.watch()
         outbound = self._outbound(claim, claimed=False)
         response = await self._ask(claim, outbound, body, length)
         headers = fields.passed(response.head.headers)
@@ -138,10 +144,9 @@ class _Exchange:
         account = self._account = self._service.account(client.head, claim, asked, decisions)
         if asked.streaming:
             account.open()
-        if body is None or isinstance(body, bytes):
-            client.watch()
+        client.watch()
         response = await self._ask(claim, outbound, body, length)
-        account.first_byte = account.elapsed
+        account.answered()
         await Answer(self._service, client, claim, asked, decisions, response, account, self._lease).send()
 
     def _outbound(self, claim: Claim, *, claimed: bool) -> Headers:
@@ -156,7 +161,18 @@ class _Exchange:
         coding = self._client.field(b"content-encoding")
         if not coding:
             return body, outbound
-        chain = decoders(coding)
+        try:
+            chain = decoders(coding)
+        except LabellingError:
+            name = coding.decode("ascii", "replace")
+            raise Unreadable(415, f"the request's content coding {name!r} is not known here") from None
+        try:
+            return self._undone(chain, body), [field for field in outbound if field[0] != b"content-encoding"]
+        except CodingError:
+            raise Unreadable(400, "the request's content coding is corrupt") from None
+
+    def _undone(self, chain: tuple[Decoder, ...], body: bytes) -> bytes:
+        limit = self._service.bounds.whole_body
         parts: list[bytes] = []
         size = 0
         for piece in decode(chain, body):
@@ -167,7 +183,7 @@ class _Exchange:
             parts.append(piece)
         for one in chain:
             one.end()
-        return b"".join(parts), [field for field in outbound if field[0] != b"content-encoding"]
+        return b"".join(parts)
 
     async def _ask(self, claim: Claim, headers: Headers, body: Body, length: int | None) -> Response:
         assert claim.route is not None

@@ -16,10 +16,11 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.app import App
-from proxy.client import LOST, Aborted
+from proxy.client import LOST, TARGET, Aborted
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
+_ONE_WRITE = 65536  # bytes up to which a copy is cheaper than a second write
 DRAIN_SECONDS = 30
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -38,6 +39,7 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self._joined = _Joined(transport, self.loop)
             self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -58,8 +60,10 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             self._in_head, self._head_size = False, 0
             if self._head_timer is not None:
                 self._stop_timer()
-            self.scope["extensions"] = {LOST: self._set_tell}  # type: ignore[dict-item]  # a callable, as ASGI allows
+            # uvicorn's type says less than ASGI allows.
+            self.scope["extensions"] = {LOST: self._set_tell, TARGET: self.url}  # type: ignore[dict-item]
             super().on_headers_complete()
+            self.cycle.transport = self._joined  # type: ignore[assignment]  # all of a transport that a cycle uses
             self.headers = []  # for trailers, which go no further
 
         def on_message_complete(self) -> None:
@@ -133,6 +137,44 @@ def _head_length(data: bytes) -> int:
     """How much of ``data`` can be of a header section: up to its blank line."""
     end = data.find(b"\r\n\r\n")
     return len(data) if end < 0 else end
+
+
+class _Joined:
+    """A transport that sends a response's head together with the first piece of its body: one write and one packet.
+
+    A head behind which nothing comes leaves at the event loop's next turn.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self._transport.write(head + data if len(data) < _ONE_WRITE else head)
+            if len(data) >= _ONE_WRITE:
+                self._transport.write(data)
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self._transport.write(head)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 class _AbortsAreNoFaults(logging.Filter):

@@ -18,7 +18,7 @@ from proxy.dialects.find import Finder, readings
 from proxy.dialects.table import finder, harmless, parse_dialect
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
-from proxy.labelling.mark import Operator
+from proxy.labelling.mark import Operator, Terms, terms
 from proxy.labelling.message import RequestHead
 from proxy.labelling.notices import Notices
 from proxy.labelling.picture import Studio
@@ -32,6 +32,7 @@ from proxy.settings import Route, Settings, SettingsError
 from proxy.shipped import dialect_sources, font
 
 _MOST_PATHS = 4096
+_MOST_TERMS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Service:
     _dialects: Finder[tuple[Dialect, Match]]
     _harmless: Finder[str]
     _claims: dict[tuple[str, bytes], Claim] = field(default_factory=dict)
+    _terms: dict[tuple[object, ...], tuple[Terms, tuple[Decision, ...]]] = field(default_factory=dict)
 
     def claim(self, method: str, path: bytes) -> Claim:
         """What a request's method and raw path say; remembered, within a bound that a client cannot push."""
@@ -95,6 +97,17 @@ class Service:
             kind: route.rules.decide(Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming))
             for kind in dialect.kinds
         }
+
+    def terms(self, decisions: Mapping[str, Decision], language: str, *, trusted: bool) -> Terms:
+        """The terms of these decisions, remembered; the rules give the same object for the same decision."""
+        key: tuple[object, ...] = (*map(id, decisions.values()), language, trusted)
+        known = self._terms.get(key)
+        if known is None:
+            if len(self._terms) >= _MOST_TERMS:
+                self._terms.clear()
+            # The decisions are kept with their terms, so that no other object can take their identity.
+            known = self._terms[key] = (terms(decisions.values(), language, trusted=trusted), tuple(decisions.values()))
+        return known[0]
 
     def account(self, head: RequestHead, claim: Claim, asked: Asked, decisions: Mapping[str, Decision]) -> Account:
         """The account of an exchange that begins now."""

@@ -20,6 +20,7 @@ Transport = Literal["http11", "httpx"]
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _UNFIT_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 _FRAMING = frozenset((b"host", b"connection", b"content-length", b"transfer-encoding"))
+_USUAL = frozenset(("GET", "POST"))  # asked first: this runs for every request
 _EXPECTS_CONTENT = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -159,7 +160,7 @@ def header_block(head: RequestHead) -> bytes:
     ValueError for what would change the message's shape: CR, LF or NUL anywhere, a method that is no token, a target
     that is not in origin form, a field that is the transport's to write.
     """
-    if not _TOKEN.fullmatch(head.method) or head.method == "CONNECT":
+    if head.method not in _USUAL and (not _TOKEN.fullmatch(head.method) or head.method == "CONNECT"):
         raise ValueError("not a method that can be sent upstream")
     if not head.target.startswith(b"/") and head.target != b"*":
         raise ValueError("a request target must begin with a slash")
@@ -167,7 +168,7 @@ def header_block(head: RequestHead) -> bytes:
         raise ValueError("a request target must not hold spaces or control characters")
     if not _FRAMING.isdisjoint([name.lower() for name, _ in head.headers]):
         raise ValueError("Host, Connection, Content-Length and Transfer-Encoding are the transport's to write")
-    block = b"".join([b"%b: %b\r\n" % field for field in head.headers])
+    block = b"\r\n".join([*map(b": ".join, head.headers), b""])
     lines = len(head.headers)
     if block.count(b"\r") != lines or block.count(b"\n") != lines or b"\0" in block:
         raise ValueError("a header field must not hold CR, LF or NUL")

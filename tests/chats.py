@@ -1,4 +1,4 @@
-"""What a chat model's endpoint says: whole answers, the records of a stream, and a script that tells which is wanted."""
+"""What a chat model's endpoint says: whole answers, the records of a stream, a script that tells which is wanted."""
 
 import json
 from collections.abc import Iterable
@@ -21,7 +21,14 @@ def completion(*texts: str, finish: str = "stop", **message: Any) -> dict[str, A
         {"index": index, "message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}
         for index, text in enumerate(texts)
     ]
-    return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": USAGE}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": choices,
+        "usage": USAGE,
+    }
 
 
 def chunk(delta: dict[str, Any], finish: str | None = None, index: int = 0) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def request(method: str, target: bytes, body: bytes = b"", headers: Headers = ()
 
 @asynccontextmanager
 async def connected(address: tuple[str, int], *, receive_buffer: int = 0) -> AsyncIterator[Client]:
-    """A connection, closed at the end of the block. ``receive_buffer``: bytes that the kernel keeps for a slow reader."""
+    """A connection, closed at the block's end. ``receive_buffer``: bytes that the kernel keeps for a slow reader."""
     sock = socket.socket()
     sock.setblocking(False)
     if receive_buffer:
@@ -181,9 +181,7 @@ async def connected(address: tuple[str, int], *, receive_buffer: int = 0) -> Asy
         sock.close()
 
 
-async def ask(
-    address: tuple[str, int], method: str, target: bytes, body: bytes = b"", headers: Headers = ()
-) -> Answer:
+async def ask(address: tuple[str, int], method: str, target: bytes, body: bytes = b"", headers: Headers = ()) -> Answer:
     """One exchange on a connection of its own."""
     async with connected(address) as client:
         return await client.ask(method, target, body, headers)

@@ -78,7 +78,7 @@ class Here:
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what nobody tells of."""
     async with asyncio.timeout(5):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.002)
 
 

@@ -21,7 +21,9 @@ from tests.running import NOTICE, PROVIDER, Here, countermark
 from tests.scripted import Received, Scripted, Wire, scripted
 
 ASK: Any = [{"role": "user", "content": "hi"}]
-WEATHER: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
+WEATHER: Any = [
+    {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+]
 EXPECTED_LABEL = ("1", PROVIDER, PROVIDER)
 
 Handler = Callable[[Received, Wire], Awaitable[None]]
@@ -96,7 +98,9 @@ async def test_raw_headers() -> None:
     assert record.items[0].produce_id == label_of(answer).produce_id == record.id
 
 
-@pytest.mark.parametrize(("language", "expected"), [("zh-CN,zh;q=0.9", NOTICE), ("en-GB", "[AI-generated · AI生成]\n\n")])
+@pytest.mark.parametrize(
+    ("language", "expected"), [("zh-CN,zh;q=0.9", NOTICE), ("en-GB", "[AI-generated · AI生成]\n\n")]
+)
 async def test_the_clients_language_chooses_the_words(language: str, expected: str) -> None:
     async with chain(chat) as it:
         answer = await it.client.chat.completions.create(
@@ -150,7 +154,11 @@ async def test_the_stream_helper_with_usage() -> None:
     assert json.loads(it.upstream.received[0].body)["stream_options"] == {"include_usage": True}
 
 
-CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "K\\u00f6ln",  "n":1.0}'}}
+CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "K\\u00f6ln",  "n":1.0}'},
+}
 
 
 @pytest.mark.parametrize("text", [None, "", "Let me look."])
@@ -318,10 +326,17 @@ async def test_images() -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(400, openai.BadRequestError), (401, openai.AuthenticationError), (429, openai.RateLimitError), (500, openai.InternalServerError)],
+    [
+        (400, openai.BadRequestError),
+        (401, openai.AuthenticationError),
+        (429, openai.RateLimitError),
+        (500, openai.InternalServerError),
+    ],
 )
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_upstreams_errors_are_the_sdks_own(status: int, expected: type[openai.APIStatusError], streamed: bool) -> None:
+async def test_the_upstreams_errors_are_the_sdks_own(
+    status: int, expected: type[openai.APIStatusError], streamed: bool
+) -> None:
     payload = {"error": {"message": "no", "type": "t", "param": None, "code": "c"}}
     async with chain(says(payload, status, retry_after="7")) as it:
         with pytest.raises(expected) as raised:
@@ -363,7 +378,9 @@ async def test_a_stream_that_breaks_off_is_an_error_for_the_sdk() -> None:
 
 
 async def test_models_pass() -> None:
-    async with chain(says({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "o"}]})) as it:
+    async with chain(
+        says({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "o"}]})
+    ) as it:
         models = [one.id async for one in it.client.models.list()]
     assert models == ["m"]
 

@@ -103,7 +103,7 @@ async def test_a_whole_answers_record_is_on_disk_before_it_leaves() -> None:
 
 
 async def test_the_rest_of_a_stream_is_untouched_byte_for_byte() -> None:
-    odd = b': a comment\r\ndata:  {"choices":[{"index":0,"delta":{"content":"\\u4f60 \\/ \xe4\xbd\xa0"}}],\t"x":1.0}\r\n\r\n'
+    odd = b': hm\r\ndata:  {"choices":[{"index":0,"delta":{"content":"\\u4f60 \\/ \xe4\xbd\xa0"}}],\t"x":1.0}\r\n\r\n'
     behind = b'id: 7\ndata: {"no":"json\n\n' + b"\xff\xfe anything at all\r" + event("[DONE]") + b"data: after\n\n"
     labelled = asyncio.Event()
     steps = [SSE_HEAD, b"%x\r\n%b\r\n" % (len(odd), odd), labelled, b"%x\r\n%b\r\n0\r\n\r\n" % (len(behind), behind)]
@@ -135,10 +135,15 @@ async def test_what_the_upstream_sends_counts_and_not_what_was_asked_for(asked: 
     assert (record.outcome, record.state) == ("labelled", "closed" if streamed or asked else "whole")
 
 
-@pytest.mark.parametrize("media_type", [b"text/event-stream", b"application/octet-stream", b"text/plain; charset=utf-8"])
+@pytest.mark.parametrize(
+    "media_type", [b"text/event-stream", b"application/octet-stream", b"text/plain; charset=utf-8"]
+)
 async def test_a_stream_is_known_by_its_beginning(media_type: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nconnection: close\r\n\r\n" % media_type
-    async with scripted([head, events(told("Hello")), event("[DONE]"), CLOSE]) as upstream, countermark(upstream.url) as here:
+    async with (
+        scripted([head, events(told("Hello")), event("[DONE]"), CLOSE]) as upstream,
+        countermark(upstream.url) as here,
+    ):
         answer = await ask(here.address, "POST", CHAT, asks(stream=True))
     assert text_of(answer.body) == NOTICE + "Hello"
 
@@ -178,12 +183,15 @@ async def test_a_coded_answer_is_decoded_and_labelled(coding: bytes, streamed: b
     from backports import zstd
 
     encode: dict[bytes, Any] = {
-        b"gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress, b"zstd": zstd.compress
+        b"gzip": gzip.compress,
+        b"deflate": zlib.compress,
+        b"br": brotli.compress,
+        b"zstd": zstd.compress,
     }
     plain = events(told("Hello")) + event("[DONE]") if streamed else json.dumps(completion("Hello")).encode()
     body = encode[coding](plain)
     kind = b"text/event-stream" if streamed else b"application/json"
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-encoding: %b\r\netag: \"1\"\r\ncontent-length: %d\r\n\r\n"
+    head = b'HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-encoding: %b\r\netag: "1"\r\ncontent-length: %d\r\n\r\n'
     steps = [head % (kind, coding, len(body)), *(body[at : at + 40] for at in range(0, len(body), 40))]
     async with scripted(steps) as upstream, countermark(upstream.url) as here:
         answer = await ask(here.address, "POST", CHAT, asks(stream=streamed))
@@ -207,7 +215,9 @@ async def test_many_exchanges_on_one_connection() -> None:
     async with scripted(chat) as upstream, countermark(upstream.url) as here, connected(here.address) as client:
         for streamed in (False, True) * 5:
             answer = await client.ask("POST", CHAT, asks(stream=streamed))
-            assert NOTICE + "Hel" in (text_of(answer.body) if streamed else answer.json()["choices"][0]["message"]["content"])
+            assert NOTICE + "Hel" in (
+                text_of(answer.body) if streamed else answer.json()["choices"][0]["message"]["content"]
+            )
         assert upstream.accepted == 1
 
 

@@ -28,9 +28,11 @@ async def sent_down(target: tuple[bytes, bytes, bytes], *fields: bytes) -> Answe
     """What the client receives of a response with these fields."""
     body = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"}}]}'
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-    async with scripted([head + b"".join(field + b"\r\n" for field in fields) + b"\r\n" + body]) as upstream:
-        async with countermark(upstream.url) as here:
-            return await ask(here.address, target[0].decode(), target[1], target[2])
+    async with (
+        scripted([head + b"".join(field + b"\r\n" for field in fields) + b"\r\n" + body]) as upstream,
+        countermark(upstream.url) as here,
+    ):
+        return await ask(here.address, target[0].decode(), target[1], target[2])
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -136,7 +138,9 @@ PARTIAL = [
 
 
 @pytest.mark.parametrize("target", TARGETS)
-async def test_parts_and_validators_are_asked_for_only_where_nothing_is_labelled(target: tuple[bytes, bytes, bytes]) -> None:
+async def test_parts_and_validators_are_asked_for_only_where_nothing_is_labelled(
+    target: tuple[bytes, bytes, bytes],
+) -> None:
     received = await sent_up(target, *PARTIAL)
     names = {name for name, _ in PARTIAL}
     assert [field for field in received.headers if field[0] in names] == ([] if target == CLAIMED else PARTIAL)
@@ -144,7 +148,11 @@ async def test_parts_and_validators_are_asked_for_only_where_nothing_is_labelled
 
 @pytest.mark.parametrize(
     ("offered", "expected"),
-    [(b"gzip, deflate, br, zstd", b"gzip, deflate, br, zstd"), (b"compress;q=1, gzip;q=0.5", b"gzip;q=0.5"), (b"dcb", b"identity")],
+    [
+        (b"gzip, deflate, br, zstd", b"gzip, deflate, br, zstd"),
+        (b"compress;q=1, gzip;q=0.5", b"gzip;q=0.5"),
+        (b"dcb", b"identity"),
+    ],
 )
 async def test_only_codings_that_can_be_undone_are_asked_for(offered: bytes, expected: bytes) -> None:
     assert (await sent_up(CLAIMED, (b"accept-encoding", offered))).value(b"accept-encoding") == expected
@@ -273,9 +281,11 @@ async def test_trailers_do_not_pass_for_fields() -> None:
 
 async def test_trailers_of_the_upstreams_do_not_pass_for_fields() -> None:
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: set-cookie\r\n\r\n"
-    async with scripted([head + b"3\r\nabc\r\n0\r\nset-cookie: forged=1\r\n\r\n"]) as upstream:
-        async with countermark(upstream.url) as here:
-            answer = await ask(here.address, "GET", b"/v1/files")
+    async with (
+        scripted([head + b"3\r\nabc\r\n0\r\nset-cookie: forged=1\r\n\r\n"]) as upstream,
+        countermark(upstream.url) as here,
+    ):
+        answer = await ask(here.address, "GET", b"/v1/files")
     assert answer.whole
     assert answer.body == b"abc"
     assert answer.value(b"set-cookie") is None
@@ -305,6 +315,8 @@ async def test_an_offer_to_upgrade_is_not_taken() -> None:
 
 
 async def test_an_upstream_that_switches_protocols_has_failed() -> None:
-    async with scripted([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n", CLOSE]) as upstream:
-        async with countermark(upstream.url) as here:
-            assert (await ask(here.address, "POST", CHAT, asks())).status == 502
+    async with (
+        scripted([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n", CLOSE]) as upstream,
+        countermark(upstream.url) as here,
+    ):
+        assert (await ask(here.address, "POST", CHAT, asks())).status == 502

@@ -17,19 +17,35 @@ PACKED = gzip.compress(BINARY)
 RESPONSES: dict[str, tuple[bytes, bytes, bytes]] = {
     "sized": (b"200 OK\r\nX-B: 2\r\nX-A: 1\r\ncontent-length: 76800\r\nX-B: 3\r\n", BINARY, BINARY),
     "empty": (b"200 OK\r\ncontent-length: 0\r\n", b"", b""),
-    "chunked": (b"200 OK\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n", b"3;e=1\r\nabc\r\n2\r\nde\r\n0\r\nt: 1\r\n\r\n", b"abcde"),
+    "chunked": (
+        b"200 OK\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n",
+        b"3;e=1\r\nabc\r\n2\r\nde\r\n0\r\nt: 1\r\n\r\n",
+        b"abcde",
+    ),
     "to the connection's end": (b"200 OK\r\nconnection: close\r\nx-a: 1\r\n", BINARY, BINARY),
-    "gzip": (b"200 OK\r\ncontent-encoding: gzip\r\netag: \"1\"\r\ncontent-length: %d\r\n" % len(PACKED), PACKED, PACKED),
+    "gzip": (b'200 OK\r\ncontent-encoding: gzip\r\netag: "1"\r\ncontent-length: %d\r\n' % len(PACKED), PACKED, PACKED),
     "called gzip": (b"200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n", b"abc", b"abc"),
-    "partial": (b"206 Partial\r\ncontent-range: bytes 0-2/9\r\naccept-ranges: bytes\r\ncontent-length: 3\r\n", b"abc", b"abc"),
+    "partial": (
+        b"206 Partial\r\ncontent-range: bytes 0-2/9\r\naccept-ranges: bytes\r\ncontent-length: 3\r\n",
+        b"abc",
+        b"abc",
+    ),
     "no content": (b"204 No Content\r\nx-a: 1\r\n", b"", b""),
-    "not modified": (b"304 Not Modified\r\netag: \"1\"\r\n", b"", b""),
-    "not modified, with the length it would have": (b"304 Not Modified\r\netag: \"1\"\r\ncontent-length: 999\r\n", b"", b""),
+    "not modified": (b'304 Not Modified\r\netag: "1"\r\n', b"", b""),
+    "not modified, with the length it would have": (
+        b'304 Not Modified\r\netag: "1"\r\ncontent-length: 999\r\n',
+        b"",
+        b"",
+    ),
     "redirection": (b"302 Found\r\nlocation: /a%2Fb?c\r\ncontent-length: 0\r\n", b"", b""),
-    "error": (b"418 I'm a teapot\r\nwww-authenticate: Basic realm=\"x\"\r\ncontent-length: 3\r\n", b"abc", b"abc"),
-    "strange fields": (b"200 OK\r\nx-a: \xe4\xf6 \t \"x\"\r\nx-b:\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 1\r\n", b"x", b"x"),
+    "error": (b'418 I\'m a teapot\r\nwww-authenticate: Basic realm="x"\r\ncontent-length: 3\r\n', b"abc", b"abc"),
+    "strange fields": (
+        b'200 OK\r\nx-a: \xe4 \t "x"\r\nx-b:\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 1\r\n',
+        b"x",
+        b"x",
+    ),
     "no status text": (b"200 \r\ncontent-length: 1\r\n", b"x", b"x"),
-}  # fmt: skip
+}
 _HOP = (b"connection", b"transfer-encoding")
 
 
@@ -62,23 +78,28 @@ async def test_responses(case: str, transport: str) -> None:
 
 
 async def test_a_head_without_a_body() -> None:
-    async with scripted([b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\nx-a: 1\r\n\r\n"]) as upstream:
-        async with countermark(upstream.url) as here, connected(here.address) as client:
-            for _ in range(2):
-                answer = await client.ask("HEAD", b"/v1/models/m")
-                assert answer.headers == [
-                    (b"content-length", b"999"),
-                    (b"x-a", b"1"),
-                    (b"countermark-status", b"unclaimed"),
-                ]
-                assert (answer.status, answer.body, answer.whole) == (200, b"", True)
+    async with (
+        scripted([b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\nx-a: 1\r\n\r\n"]) as upstream,
+        countermark(upstream.url) as here,
+        connected(here.address) as client,
+    ):
+        for _ in range(2):
+            answer = await client.ask("HEAD", b"/v1/models/m")
+            assert answer.headers == [
+                (b"content-length", b"999"),
+                (b"x-a", b"1"),
+                (b"countermark-status", b"unclaimed"),
+            ]
+            assert (answer.status, answer.body, answer.whole) == (200, b"", True)
 
 
 async def test_interim_responses_are_consumed() -> None:
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 2
-    async with scripted([early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]) as upstream:
-        async with countermark(upstream.url) as here:
-            answer = await ask(here.address, "GET", b"/v1/files")
+    async with (
+        scripted([early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]) as upstream,
+        countermark(upstream.url) as here,
+    ):
+        answer = await ask(here.address, "GET", b"/v1/files")
     assert (answer.status, answer.body, answer.interim) == (200, b"ok", [])
 
 
@@ -107,6 +128,13 @@ async def test_a_target_in_absolute_form() -> None:
     assert upstream.received[0].target == b"/v1/files?a=b"
 
 
+async def test_a_fragment_does_not_go_up() -> None:
+    """It is no part of a request's target, and an upstream that took it for one would see a path that we did not."""
+    async with scripted(echo) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "GET", b"/v1/files#/../chat/completions")
+    assert answer.status == 400 or upstream.received[0].target == b"/v1/files"
+
+
 async def echo(received: Received, wire: Wire) -> None:
     await wire.reply(received.body, "application/octet-stream")
 
@@ -127,14 +155,17 @@ async def test_methods_and_bodies(method: str, transport: str) -> None:
 @pytest.mark.parametrize("transport", ["http1", "httpx"])
 async def test_uploads_in_chunks(transport: str) -> None:
     pieces = [BINARY[at : at + 7000] for at in range(0, len(BINARY), 7000)]
-    async with scripted(echo) as upstream, countermark(upstream.url, upstream={"transport": transport}) as here:
-        async with connected(here.address) as client:
-            await client.send(request("POST", b"/v1/files", b"", [(b"transfer-encoding", b"chunked")]))
-            for piece in pieces:
-                await client.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-            await client.send(b"0\r\n\r\n")
-            await client.begin()
-            assert (await client.rest()).body == BINARY
+    async with (
+        scripted(echo) as upstream,
+        countermark(upstream.url, upstream={"transport": transport}) as here,
+        connected(here.address) as client,
+    ):
+        await client.send(request("POST", b"/v1/files", b"", [(b"transfer-encoding", b"chunked")]))
+        for piece in pieces:
+            await client.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await client.send(b"0\r\n\r\n")
+        await client.begin()
+        assert (await client.rest()).body == BINARY
     assert upstream.received[0].value(b"transfer-encoding") == b"chunked"
     assert upstream.received[0].value(b"content-length") is None
 
@@ -154,12 +185,15 @@ async def test_expectations_are_met_here(target: bytes) -> None:
 
 
 async def test_a_refused_upload_is_not_asked_for() -> None:
-    async with scripted(echo) as upstream, countermark(upstream.url, limits={"whole_body": "1 KiB"}) as here:
-        async with connected(here.address) as client:
-            fields = [(b"expect", b"100-continue"), (b"content-length", b"2000")]
-            await client.send(request("POST", b"/v1/chat/completions", b"", fields))
-            answer = await client.begin()
-            await client.rest()
+    async with (
+        scripted(echo) as upstream,
+        countermark(upstream.url, limits={"whole_body": "1 KiB"}) as here,
+        connected(here.address) as client,
+    ):
+        fields = [(b"expect", b"100-continue"), (b"content-length", b"2000")]
+        await client.send(request("POST", b"/v1/chat/completions", b"", fields))
+        answer = await client.begin()
+        await client.rest()
     assert (answer.status, answer.error, answer.interim) == (413, "too_large", [])
     assert not upstream.received
 
@@ -167,7 +201,9 @@ async def test_a_refused_upload_is_not_asked_for() -> None:
 async def test_unclaimed_paths_pass_marked_counted_and_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     async with scripted(echo) as upstream, countermark(upstream.url) as here:
         for _ in range(3):
-            assert (await ask(here.address, "POST", b"/v1/responses", b"{}")).value(b"countermark-status") == b"unclaimed"
+            assert (await ask(here.address, "POST", b"/v1/responses", b"{}")).value(
+                b"countermark-status"
+            ) == b"unclaimed"
         assert (here.service.counts.unclaimed, here.service.counts.refused) == (3, 0)
         assert not here.records
     assert len([record for record in caplog.records if "unclaimed" in record.message]) == 1
@@ -182,7 +218,13 @@ async def test_unclaimed_paths_are_refused_where_the_route_says_so(target: bytes
     assert not upstream.received
 
 
-HARMLESS = [("GET", b"/v1/models"), ("POST", b"/v1/embeddings"), ("GET", b"/health"), ("POST", b"/tokenize"), ("GET", b"/")]
+HARMLESS = [
+    ("GET", b"/v1/models"),
+    ("POST", b"/v1/embeddings"),
+    ("GET", b"/health"),
+    ("POST", b"/tokenize"),
+    ("GET", b"/"),
+]
 
 
 @pytest.mark.parametrize(("method", "target"), HARMLESS)
@@ -212,12 +254,15 @@ async def test_our_own_paths_are_not_relayed() -> None:
 
 async def test_a_client_of_http_1_0() -> None:
     """It knows no chunks: its response ends with the connection (RFC 9112 section 6.1)."""
-    async with scripted([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]) as upstream:
-        async with countermark(upstream.url) as here, connected(here.address) as client:
-            await client.send(b"GET /v1/files HTTP/1.0\r\nhost: a\r\n\r\n")
-            answer = await client.begin()
-            assert answer.value(b"transfer-encoding") is None
-            assert (await client.rest()).body == b"abc"
+    async with (
+        scripted([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]) as upstream,
+        countermark(upstream.url) as here,
+        connected(here.address) as client,
+    ):
+        await client.send(b"GET /v1/files HTTP/1.0\r\nhost: a\r\n\r\n")
+        answer = await client.begin()
+        assert answer.value(b"transfer-encoding") is None
+        assert (await client.rest()).body == b"abc"
 
 
 async def test_the_response_streams_while_the_upload_goes_on() -> None:

@@ -315,12 +315,11 @@ async def refuses(wiring: str, raw: bytes) -> None:
 
 
 @on_every_wiring
-async def test_surplus_on_a_kept_connection_is_never_the_next_answer(wiring: str) -> None:
-    late = asyncio.Event()
-
+@pytest.mark.parametrize("pause", [0, 0.01])
+async def test_surplus_on_a_kept_connection_is_never_the_next_answer(wiring: str, pause: float) -> None:
     async def forge(received: Received, wire: Wire) -> None:
         await wire.send(SIZED + b"hello")
-        late.set()
+        await asyncio.sleep(pause)
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
 
     async with scripted(forge, hello) as there, client(wiring, there.url) as here:
@@ -329,6 +328,7 @@ async def test_surplus_on_a_kept_connection_is_never_the_next_answer(wiring: str
         except BadResponse:
             assert not wiring.startswith("httpx")
         await asyncio.sleep(0.02)
+        assert there.open == 0
         assert await whole(await here.send(request())) == b"hello"
         assert there.accepted == 2
 

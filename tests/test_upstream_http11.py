@@ -384,21 +384,72 @@ async def test_whatever_happens_every_place_comes_back() -> None:
 
 
 @on_http11
-async def test_a_refusal_of_an_upload_arrives_although_the_upload_was_cut_short() -> None:
+@pytest.mark.parametrize("pause", [0, 0.05])
+async def test_a_refusal_of_an_upload_arrives_although_the_upload_was_cut_short(pause: float) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 65536
+            await asyncio.sleep(0)
 
     async def refuse(received: Received, wire: Wire) -> None:
         await wire.reply(b"too much", "text/plain", 413, connection="close")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
         wire.cut()
 
     async with scripted(refuse, early=True) as there:
         client = opened(there.url)
-        for _ in range(5):
+        for _ in range(20):
             response = await client.send(request("POST"), endless())
             assert (response.head.status, await whole(response)) == (413, b"too much")
+        assert places(client) == (1000, 0, 0, 0)
+        await client.aclose()
+
+
+@on_http11
+async def test_a_refusal_arrives_although_a_write_failed_before_it_was_read() -> None:
+    refused = threading.Event()
+
+    def refuse(sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        reset(sock)
+        refused.set()
+
+    async def blocking() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.sleep(0.02)
+        refused.wait(5)
+        time.sleep(0.02)  # noqa: ASYNC251  the loop must not see the refusal before it writes
+        for _ in range(3):
+            yield b"two"
+
+    with raw_server(refuse, 1) as url:
+        client = opened(url)
+        response = await client.send(request("POST"), blocking())
+        assert (response.head.status, await whole(response)) == (413, b"no")
+        await client.aclose()
+
+
+@on_http11
+async def test_an_upload_stops_where_the_upstream_refuses_it() -> None:
+    stopped = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+                await asyncio.sleep(0.001)
+        finally:
+            stopped.set()
+
+    async def refuse(received: Received, wire: Wire) -> None:
+        await wire.head(400, {"content-length": "2"})
+        await wire.wait(stopped)
+        await wire.send(b"no")
+
+    async with scripted(refuse, early=True) as there:
+        client = opened(there.url)
+        assert await whole(await client.send(request("POST"), endless())) == b"no"
         assert places(client) == (1000, 0, 0, 0)
         await client.aclose()
 

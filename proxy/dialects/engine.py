@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule
-from proxy.dialects.paths import MISSING, Path
+from proxy.dialects.paths import MISSING, Found, Path
 
 Place = tuple[str | int, ...]
 
@@ -56,8 +56,12 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
     """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document."""
     units: dict[Hashable, Unit] = {}
     recognised = False
+    each: Path | None = None
+    elements: list[Found] = []
     for rule in rules:
-        elements = rule.each.find(document)
+        if rule.each is not each:  # paths that read the same are the same
+            each = rule.each
+            elements = each.find(document)
         if not elements and not recognised:
             recognised = _container(rule.each, document) == []
         for place, element in elements:

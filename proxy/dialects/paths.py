@@ -11,6 +11,7 @@ A path that leads nowhere finds nothing; a document of another shape than expect
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 Found = tuple[tuple[str | int, ...], Any]
@@ -102,6 +103,7 @@ def _below(place: tuple[str | int, ...], value: Any, step: Step) -> list[Found]:
     return [((*place, at), element) for at, element in enumerate(value) if step.admits(element)]
 
 
+@lru_cache(maxsize=1024)
 def parse_path(text: str) -> Path:
     """Compile a path. Raises ValueError with a sentence where the text is none."""
     if text == "@":

@@ -62,7 +62,7 @@ class BodyLabeller:
             if rule.encoding == "url":
                 raise LabellingError(f"{spell(place)} is a URL: what it leads to cannot be labelled here; ask for base64")
             data = value.encode("ascii", "replace")
-            picture = Picture(data, spell(place), index, self._done.mark, self._done.envelope)
+            picture = Picture(data, spell(place), index, self._done.mark)
             start, end = pictures[place]
             places.append((start + 1, end - 1, Draw(picture)))
         if "body" in self._done.mark.carriers:

@@ -1,6 +1,6 @@
 """What one answer is to be marked with: the words for people, the AIGC object, and where each goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -30,7 +30,7 @@ _SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix"
 
 
 class Mark(NamedTuple):
-    """How one answer is marked. ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
+    """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
 
     operator: Operator
     produce_id: str
@@ -40,8 +40,8 @@ class Mark(NamedTuple):
     badge: ImageNotice | None
     badge_words: str
     carriers: frozenset[str]
+    envelope: tuple[str, ...]
     on_failure: Literal["block", "pass"]
-    because: tuple[str, ...]
     trusted: bool = False
 
     def of_item(self, index: int) -> Aigc:
@@ -90,19 +90,31 @@ def kept(mark: Mark, own: Aigc, found: tuple[Aigc, ...], where: str) -> Aigc:
     )
 
 
-def mark(operator: Operator, produce_id: str, decisions: Mapping[str, Decision], language: str, *, trusted: bool = False) -> Mark:
-    """Make the mark of one answer from the decisions for each kind of content that it may hold.
+class Terms(NamedTuple):
+    """What does not change from answer to answer while the decisions and the client's language are the same."""
 
-    ``language`` is the request's Accept-Language value, or empty.
+    prefix: str
+    suffix: str
+    badge: ImageNotice | None
+    badge_words: str
+    carriers: frozenset[str]
+    envelope: tuple[str, ...]
+    on_failure: Literal["block", "pass"]
+    trusted: bool
+
+
+def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False) -> Terms:
+    """The terms of answers of which these decisions were made, one for each kind of content that they may hold.
+
+    ``language`` is the request's Accept-Language value, or empty; ``trusted`` says that the upstream's own labels are
+    believed.
     """
     prefix = suffix = badge_words = ""
     badge: ImageNotice | None = None
     carriers: frozenset[str] = frozenset()
-    because: tuple[str, ...] = ()
     blocks = False
-    for decision in decisions.values():
+    for decision in decisions:
         carriers |= decision.metadata
-        because += decision.because
         blocks = blocks or (decision.acts and decision.on_failure == "block")
         match decision.notice:
             case TextNotice(words, position):
@@ -113,16 +125,10 @@ def mark(operator: Operator, produce_id: str, decisions: Mapping[str, Decision],
                 badge, badge_words = notice, words.pick(language)
             case None:
                 pass
-    return Mark(
-        operator,
-        produce_id,
-        first_write(operator, produce_id),
-        prefix,
-        suffix,
-        badge,
-        badge_words,
-        carriers,
-        "block" if blocks else "pass",
-        because,
-        trusted,
-    )
+    envelope = tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in carriers)
+    return Terms(prefix, suffix, badge, badge_words, carriers, envelope, "block" if blocks else "pass", trusted)
+
+
+def mark(operator: Operator, agreed: Terms, produce_id: str) -> Mark:
+    """The mark of one answer."""
+    return Mark(operator, produce_id, first_write(operator, produce_id), *agreed)

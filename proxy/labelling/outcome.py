@@ -23,10 +23,10 @@ class TextDone(NamedTuple):
     before: str = ""
     after: str = ""
 
-    def item(self, index: int, mark: Mark, envelope: tuple[str, ...]) -> Item:
+    def item(self, index: int, mark: Mark) -> Item:
         """The record's item, the ``index``-th of its answer."""
         produce_id = mark.of_item(index).produce_id
-        placed = (*self.placed, *envelope)
+        placed = (*self.placed, *mark.envelope)
         digest = mark.operator.digest
         if not self.before or digest is None:
             return Item(produce_id, "text", self.unit, placed, self.skipped)
@@ -38,12 +38,10 @@ class TextDone(NamedTuple):
 
 @dataclass(slots=True)
 class Done:
-    """What was done to one answer so far. ``aigc_json`` is the label of the answer as a whole, ``envelope`` what carries
-    it, ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
+    """What was done to one answer so far. ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
 
     mark: Mark
     aigc_json: bytes
-    envelope: tuple[str, ...] = ()
     parts: list[TextDone | Item] = field(default_factory=list)
     failure: str = ""
     error: bool = False
@@ -55,7 +53,7 @@ class Done:
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(
-            part if isinstance(part, Item) else part.item(index, self.mark, self.envelope)
+            part if isinstance(part, Item) else part.item(index, self.mark)
             for index, part in enumerate(self.parts)
         )
 

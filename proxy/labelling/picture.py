@@ -29,7 +29,6 @@ class Picture:
     unit: str
     index: int
     mark: Mark
-    envelope: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _label(picture: Picture, before: bytes, studio: Studio) -> tuple[bytes, Item
         produce_id=aigc.produce_id,
         kind="image",
         unit=picture.unit,
-        placed=(*placed, *picture.envelope),
+        placed=(*placed, *mark.envelope),
         skipped="" if mark.badge else "no rule asks for a badge",
         before=sha256(before).hexdigest(),
         after=sha256(after).hexdigest(),

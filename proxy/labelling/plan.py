@@ -6,7 +6,6 @@ come as JSON.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from proxy.dialects.dialect import Dialect
@@ -69,15 +68,9 @@ def framing(head: ResponseHead, first: bytes) -> Framing:
     raise LabellingError(f"the answer's media type {media_type.decode('ascii', 'replace')!r} is not one that can be labelled here")
 
 
-@lru_cache(maxsize=64)
-def _envelope(carriers: frozenset[str]) -> tuple[str, ...]:
-    """What carries the label of the answer as a whole."""
-    return tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in carriers)
-
-
 def label(dialect: Dialect, asked: Asked, mark: Mark, framed: Framing, bounds: Bounds) -> Label:
     """The transforms that label one response."""
-    done = Done(mark, mark.aigc.compact().encode(), _envelope(mark.carriers))
+    done = Done(mark, mark.aigc.compact().encode())
     if framed == "json":
         return Label(Guard(BodyLabeller(dialect, asked, done, bounds.whole_body), done), done, None)
     if not dialect.stream:

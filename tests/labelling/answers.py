@@ -1,7 +1,7 @@
 """Answers labelled in memory: a mark, and a guard that is fed at any cuts."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from proxy import shipped
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.table import parse_dialect
 from proxy.labelling.errors import Blocked
-from proxy.labelling.mark import Mark, Operator, mark
+from proxy.labelling.mark import Mark, Operator, mark, terms
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.notices import Notices
 from proxy.labelling.outcome import Done
@@ -48,8 +48,7 @@ def badge(metadata: Iterable[Carrier] = ("xmp", "body")) -> Decision:
 
 
 def marked(*decisions: Decision, trusted: bool = False, operator: Operator = OPERATOR) -> Mark:
-    by_kind: Mapping[str, Decision] = {str(n): one for n, one in enumerate(decisions or (decision(),))}
-    return mark(operator, ID, by_kind, "", trusted=trusted)
+    return mark(operator, terms(decisions or (decision(),), "", trusted=trusted), ID)
 
 
 @dataclass

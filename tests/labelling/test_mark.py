@@ -5,7 +5,7 @@ import pytest
 from proxy.label.aigc import Aigc
 from proxy.label.seal import verify
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import kept, mark
+from proxy.labelling.mark import kept, mark, terms
 from proxy.policy.decision import Decision, Position, TextNotice, Words
 from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, badge, decision, marked
 
@@ -25,7 +25,7 @@ def test_where_the_words_go(expected: tuple[str, str], position: Position | None
 @pytest.mark.parametrize(("expected", "language"), [("【甲】", ""), ("[b]", "en-GB, de;q=0.5"), ("【甲】", "de")])
 def test_words_by_language(expected: str, language: str) -> None:
     words = Words((("zh", "【甲】"), ("en", "[b]")))
-    made = mark(OPERATOR, ID, {"text": Decision(TextNotice(words))}, language)
+    made = mark(OPERATOR, terms([Decision(TextNotice(words))], language), ID)
     assert expected + "\n\n" == made.prefix
 
 
@@ -47,7 +47,6 @@ def test_several_kinds_together() -> None:
         set(made.carriers),
         made.on_failure,
     )
-    assert made.because == ("test/text", "test/image")
     assert marked(decision(on_failure="pass"), Decision(on_failure="block")).on_failure == "pass"
 
 

@@ -24,7 +24,7 @@ QUIET = marked(decision(None, ("xmp",)))
 
 
 def picture(data: bytes, mark: Mark = MARK, index: int = 0) -> Picture:
-    return Picture(base64.b64encode(data), "data[0].b64_json", index, mark, ("body",))
+    return Picture(base64.b64encode(data), "data[0].b64_json", index, mark)
 
 
 def labels(data: bytes) -> tuple[Aigc, ...]:
@@ -43,7 +43,7 @@ def test_metadata_alone(name: str, index: int) -> None:
     out, item = label_picture(picture(sample(name), QUIET, index), STUDIO)
     after = base64.b64decode(out)
     assert (QUIET.of_item(index),) == labels(after)
-    assert (item.placed, item.skipped, item.kind) == (("xmp", "body"), "no rule asks for a badge", "image")
+    assert (item.placed, item.skipped, item.kind) == (("xmp",), "no rule asks for a badge", "image")
     assert (sha256(sample(name)).hexdigest(), sha256(after).hexdigest()) == (item.before, item.after)
     assert (len(sample(name)), len(after)) == (item.size_before, item.size_after)
     assert QUIET.of_item(index).produce_id == item.produce_id

@@ -46,7 +46,7 @@ def texts(documents: list[Any]) -> dict[int, str]:
 
 def labeller(units: int | None = 1, position: Position | None = "start", limit: int = 4096) -> StreamLabeller:
     mark = marked(decision(position))
-    return StreamLabeller(CHAT, Asked(units=units), Done(mark, mark.aigc.compact().encode(), ("body",)), limit)
+    return StreamLabeller(CHAT, Asked(units=units), Done(mark, mark.aigc.compact().encode()), limit)
 
 
 def fed(one: StreamLabeller, data: bytes) -> bytes:
