@@ -1,6 +1,5 @@
 """The response to a claimed request, on its way to the client: passed with the reason, labelled whole, or as a stream."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from proxy.account import Account
@@ -10,9 +9,9 @@ from proxy.label.identifier import derived_id
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import decode, decoders
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import mark
+from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
-from proxy.labelling.plan import Label, acts, framing, label, needs_no_label
+from proxy.labelling.plan import Label, acts, framing, label, needs_no_label, unlabellable
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Draw, Piece
 from proxy.policy.decision import Decision
@@ -57,10 +56,16 @@ class Answer:
         if why or not acts(self._decisions):
             await self._pass(why or "no rule asks for anything")
             return
-        self._chain = decoders(head.value(b"content-encoding"))
-        first = await self._first()
-        plan, begun = await self._plan(first)
         self._headers = fields.relabelled(head.headers)
+        begun = b""
+        try:
+            self._chain = decoders(head.value(b"content-encoding"))
+        except LabellingError as error:
+            # What cannot be decoded can only pass as it is coded.
+            self._headers = [field for field in fields.passed(head.headers) if field[0] != b"content-length"]
+            plan = unlabellable(self._mark(self._account.id), str(error))
+        else:
+            plan, begun = await self._plan()
         if plan.terminal is None:
             await self._whole(plan, begun)
         else:
@@ -76,40 +81,48 @@ class Answer:
             await client.send(data)
         await client.finish()
 
-    async def _plan(self, first: bytes) -> tuple[Label, bytes]:
+    async def _plan(self) -> tuple[Label, bytes]:
         """How the answer is labelled, and as much of it as has been read."""
-        service, claim, asked = self._service, self._claim, self._asked
-        assert claim.route is not None
+        claim, asked = self._claim, self._asked
         assert claim.dialect is not None
         assert claim.match is not None
-        framed = framing(self._response.head, first)
-        if (framed == "sse") is not asked.streaming:
-            self._decisions = service.decide(claim, asked, streaming=framed == "sse")
-        identifier = self._account.id
-        if claim.match.stored:
-            first = await self._rest(first)
-            identifier = derived_id(service.keys.stored, service.operator.provider, first)
+        begun: list[bytes] = []
+        try:
+            await self._first(begun)
+            framed = framing(self._response.head, b"".join(begun))
+            if (framed == "sse") is not asked.streaming:
+                self._decisions = self._service.decide(claim, asked, streaming=framed == "sse")
+            identifier = self._account.id
+            if claim.match.stored:
+                await self._rest(begun)
+                service = self._service
+                identifier = derived_id(service.keys.stored, service.operator.provider, b"".join(begun))
+            plan = label(claim.dialect, asked, self._mark(identifier), framed, self._service.bounds)
+        except LabellingError as error:
+            plan = unlabellable(self._mark(self._account.id), str(error))
+        return plan, b"".join(begun)
+
+    def _mark(self, identifier: str) -> Mark:
+        service, route = self._service, self._claim.route
+        assert route is not None
         language = self._client.field(b"accept-language").decode("latin-1")
-        trusted = claim.route.upstream.labels == "trusted"
-        marked = mark(service.operator, service.terms(self._decisions, language, trusted=trusted), identifier)
-        return label(claim.dialect, asked, marked, framed, service.bounds), first
+        agreed = service.terms(self._decisions, language, trusted=route.upstream.labels == "trusted")
+        return mark(service.operator, agreed, identifier)
 
     # The body, decoded.
 
-    async def _first(self) -> bytes:
-        """The first decoded bytes that are not white space, or empty bytes where there are none."""
-        parts: list[bytes] = []
+    async def _first(self, begun: list[bytes]) -> None:
+        """Read until something other than white space is there, or the end."""
         size, limit = 0, self._service.bounds.whole_body
         while data := await self._response.read():
             decoded = self._undone(data)
-            parts.append(decoded)
+            begun.append(decoded)
             if decoded and not decoded.isspace():
-                return b"".join(parts)
+                return
             size += len(decoded)
             if size > limit:
                 raise LabellingError(f"the answer begins with more than {limit} bytes of white space")
         self._end_coding()
-        return b""
 
     async def _next(self) -> bytes | None:
         """The next decoded bytes, perhaps none; None at the body's clean end."""
@@ -136,25 +149,30 @@ class Answer:
         for one in self._chain:
             one.end()
 
-    async def _rest(self, first: bytes) -> bytes:
+    async def _rest(self, begun: list[bytes]) -> None:
         """A stored answer is read to its end before it is labelled: its id is made from all of its bytes."""
-        parts, size, limit = [first], len(first), self._service.bounds.whole_body
+        size, limit = sum(map(len, begun)), self._service.bounds.whole_body
         while (data := await self._next()) is not None:
             size += len(data)
+            begun.append(data)
             if size > limit:
                 raise LabellingError(f"the answer is longer than {limit} bytes")
             self._lease.take(len(data))
-            parts.append(data)
-        return b"".join(parts)
 
     # A whole answer: read, labelled, recorded, sent.
 
     async def _whole(self, plan: Label, begun: bytes) -> None:
         self._lease.take(len(begun))
-        pieces = [*plan.guard.feed(begun)]
-        while (data := await self._next()) is not None:
+        pieces = [*plan.guard.feed(begun)] if begun else []
+        while not plan.done.failure:
+            data = await self._next()
+            if data is None:
+                break
             self._lease.take(len(data))
             pieces += plan.guard.feed(data)
+        else:
+            await self._unlabelled(plan, pieces)
+            return
         pieces += plan.guard.end()
         body = b"".join(await self._worked(pieces, plan))
         headers = self._headers + self._ours(plan)
@@ -164,22 +182,28 @@ class Answer:
         await self._client.start(self._status, headers)
         await self._client.finish(body)
 
+    async def _unlabelled(self, plan: Label, pieces: Sequence[Piece]) -> None:
+        """Labelling has failed and policy lets the answer pass: what is here leaves, and the rest as it comes."""
+        await self._settle(plan)
+        await self._client.start(self._status, self._headers + self._ours(plan))
+        for piece in pieces:
+            await self._client.send(_bytes(piece))
+        while (data := await self._next()) is not None:
+            await self._client.send(data)
+        await self._client.finish()
+
     async def _worked(self, pieces: Sequence[Piece], plan: Label) -> list[bytes]:
-        """The pieces with all Work done, in order; where one fails, what the policy says of the whole answer."""
-        jobs = [self._service.workshop.label(piece.picture) for piece in pieces if type(piece) is Draw]
-        if not jobs:
+        """The pieces with all Work done, in order; where it fails, what the policy says of the whole answer."""
+        pictures = [piece.picture for piece in pieces if type(piece) is Draw]
+        if not pictures:
             return [_bytes(piece) for piece in pieces]
-        results = await asyncio.gather(*jobs, return_exceptions=True)
-        drawn: list[bytes] = []
-        for result in results:
-            if isinstance(result, LabellingError):
-                return await self._worked(plan.guard.fail(str(result)), plan)
-            if isinstance(result, BaseException):
-                raise result
-            drawn.append(result[0])
-            plan.done.parts.append(result[1])
-        waiting = iter(drawn)
-        return [next(waiting) if isinstance(piece, Draw) else _bytes(piece) for piece in pieces]
+        try:
+            drawn = await self._service.workshop.label(pictures)
+        except LabellingError as error:
+            return [_bytes(piece) for piece in plan.guard.fail(str(error))]
+        plan.done.parts += [item for _, item in drawn]
+        done = iter([data for data, _ in drawn])
+        return [next(done) if isinstance(piece, Draw) else _bytes(piece) for piece in pieces]
 
     # A stream: labelled as it comes, its end recorded before the client sees it.
 

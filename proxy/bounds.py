@@ -5,8 +5,8 @@ again later, before anything is spent on it.
 """
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from proxy.labelling.picture import Picture, Studio, label_picture
 from proxy.record.exchange import Item
@@ -60,21 +60,35 @@ class Lease:
 
 
 class Workshop:
-    """A pool of threads, one a core, that labels pictures; what waits for it is bounded."""
+    """A pool of threads, one a core, that labels pictures; the answers that wait for it are bounded.
+
+    Answers are counted, not pictures: one with many pictures waits for itself alone, and it would do so again.
+    """
 
     def __init__(self, studio: Studio, workers: int, waiting: int) -> None:
         self._studio = studio
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="countermark-draw")
         self._room = workers + waiting
 
-    async def label(self, picture: Picture) -> tuple[bytes, Item]:
-        """The labelled picture in base64, and its item. Raises LabellingError, and Overloaded where too many wait."""
+    def check(self) -> None:
+        """Raises Overloaded where one more answer would find no room."""
         if self._room <= 0:
-            raise Overloaded("too many pictures wait to be labelled")
+            raise Overloaded("too many answers wait for their pictures to be labelled")
+
+    async def label(self, pictures: Sequence[Picture]) -> list[tuple[bytes, Item]]:
+        """One answer's pictures, labelled, in base64, with their items.
+
+        Raises LabellingError where one cannot be labelled, and Overloaded where too many answers wait.
+        """
+        self.check()
         self._room -= 1
+        loop = asyncio.get_running_loop()
+        jobs = [loop.run_in_executor(self._pool, label_picture, picture, self._studio) for picture in pictures]
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, partial(label_picture, picture, self._studio))
+            return await asyncio.gather(*jobs)
         finally:
+            for job in jobs:
+                job.cancel()
             self._room += 1
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ class Client:
             path, query = scope["raw_path"], scope["query_string"]
             target = path + b"?" + query if query else path
         self.head = RequestHead(scope["method"], target, scope["headers"])
-        self._fields: dict[bytes, bytes] = dict(scope["headers"])
+        self._fields: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of several, the first
 
     @property
     def path(self) -> bytes:

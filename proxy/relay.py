@@ -142,6 +142,8 @@ class _Exchange:
             asked, body = request.asked, request.body or None
         decisions = self._service.decide(claim, asked, streaming=asked.streaming)
         account = self._account = self._service.account(client.head, claim, asked, decisions)
+        if claim.dialect.media:
+            self._service.workshop.check()
         if asked.streaming:
             account.open()
         client.watch()
@@ -195,6 +197,7 @@ class _Exchange:
     async def _fail(self, status: int, code: str, message: str, outcome: Outcome, retry_after: int = 0) -> None:
         """The exchange failed: say so where nothing was sent, and cut the connection where something was."""
         client = self._client
+        client.unwatch()  # its leaving changes nothing any more
         log.warning("%s: %s", outcome.value, message)
         started = client.started
         if self._account is not None:

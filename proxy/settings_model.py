@@ -26,6 +26,7 @@ from pydantic import (
 
 from proxy.label.errors import LabelError
 from proxy.label.provider import check_provider
+from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
 
@@ -95,19 +96,9 @@ def read_listen(value: object) -> Listen:
 
 def read_url(value: object) -> str:
     """An upstream's address without a slash at its end. ValueError where it cannot be one."""
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-        port = parts.port if parts else None
-    except ValueError:
-        parts = port = None
-    # The value is not repeated: a password may be in it.
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("must be an address such as http://127.0.0.1:8000")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user or a password: clients send their own credentials")
-    if parts.query or parts.fragment or re.search(r"[\s\x00-\x20\x7f\\]", str(value)):
-        raise ValueError("must end with its path: no query, no fragment, no spaces")
-    return str(value).rstrip("/")
+    url = value if isinstance(value, str) else ""
+    origin(url)
+    return url.rstrip("/")
 
 
 def read_provider(value: object) -> str:
@@ -127,8 +118,13 @@ def read_provider(value: object) -> str:
 
 
 def _proxy(value: object) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    # The value is not repeated: a password may be in it.
+    if not sound:
         raise ValueError("must be the proxy's address such as http://proxy.example:3128")
     return str(value)
 

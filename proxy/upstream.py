@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
 
@@ -118,40 +117,6 @@ def open(target: Target, transport: Transport = "http11") -> Upstream:
     from proxy.upstream_http11 import Http11
 
     return Http11(target)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """An upstream's URL in the parts that a client needs."""
-
-    tls: bool
-    host: str
-    port: int
-    authority: bytes  # the Host field: the port only where it is not the scheme's own
-    prefix: bytes  # "" or "/path", never with a slash at its end
-
-
-def origin(url: str) -> Origin:
-    """The parts of ``url``; ValueError where it is not an http(s) URL, or carries credentials, a query, a fragment."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an upstream's URL must be http://host or https://host, with a port and a path if need be")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("an upstream's URL must not carry credentials")
-    if parts.query or parts.fragment:
-        raise ValueError("an upstream's URL must not have a query or a fragment")
-    tls = parts.scheme == "https"
-    usual = 443 if tls else 80
-    port = parts.port or usual
-    try:
-        host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
-        prefix = parts.path.rstrip("/").encode("ascii")
-    except UnicodeError as error:
-        raise ValueError("an upstream's URL must be a valid host name and a percent-encoded path") from error
-    if _UNFIT_TARGET.search(prefix):
-        raise ValueError("an upstream's path must not hold spaces or control characters")
-    name = f"[{host}]" if ":" in host else host
-    return Origin(tls, host, port, (name if port == usual else f"{name}:{port}").encode(), prefix)
 
 
 def header_block(head: RequestHead) -> bytes:

@@ -11,6 +11,7 @@ from collections import deque
 from functools import partial
 
 from proxy.labelling.message import RequestHead
+from proxy.origin import origin
 from proxy.upstream import (
     Body,
     ConnectFailed,
@@ -20,7 +21,6 @@ from proxy.upstream import (
     Truncated,
     framing,
     header_block,
-    origin,
 )
 from proxy.upstream_connection import Answer, Connection, Untouched
 from proxy.upstream_socket import dial

@@ -19,6 +19,7 @@ from typing import cast
 import httpx
 
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
+from proxy.origin import origin
 from proxy.upstream import (
     BadResponse,
     Body,
@@ -32,7 +33,6 @@ from proxy.upstream import (
     UpstreamError,
     framing,
     header_block,
-    origin,
 )
 
 # First match wins; httpx's own hierarchy decides what matches.

@@ -4,7 +4,7 @@ Chosen by status, media type and first byte, never by what the request asked for
 come as JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.stream import StreamLabeller
 from proxy.labelling.terminal import Terminal
+from proxy.labelling.transform import Piece
 from proxy.policy.decision import Decision
 
 Framing = Literal["json", "sse"]
@@ -53,6 +54,31 @@ def needs_no_label(method: str, head: ResponseHead) -> str:
 def acts(decisions: Mapping[str, Decision]) -> bool:
     """Whether any rule asks for anything."""
     return any(decision.acts for decision in decisions.values())
+
+
+class Unlabellable:
+    """A labeller for an answer of which is known at once that it cannot be labelled, and why: the guard decides then."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        self._parts.append(data)
+        raise LabellingError(self._reason)
+
+    def end(self) -> Sequence[Piece]:
+        raise LabellingError(self._reason)
+
+    @property
+    def retained(self) -> bytes:
+        return b"".join(self._parts)
+
+
+def unlabellable(mark: Mark, reason: str) -> Label:
+    """The plan for an answer that cannot be labelled."""
+    done = Done(mark, b"")
+    return Label(Guard(Unlabellable(reason), done), done, None)
 
 
 def framing(head: ResponseHead, first: bytes) -> Framing:
