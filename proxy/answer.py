@@ -7,7 +7,7 @@ from proxy.bounds import Lease
 from proxy.client import Client
 from proxy.label.identifier import derived_id
 from proxy.labelling import headers as fields
-from proxy.labelling.coding import decode, decoders
+from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
@@ -48,6 +48,7 @@ class Answer:
         self._lease = lease
         self._status = response.head.status
         self._headers: Headers = []
+        self._chain: tuple[Decoder, ...] = ()
 
     async def send(self) -> None:
         """Send the answer. Raises what the relay's table names."""

@@ -7,53 +7,27 @@ One thread writes. It takes whatever waits, commits it as one transaction and wa
 event loop, so that a hundred exchanges share the price of one fsync. A whole batch is one statement, which is its own
 transaction: the sqlite3 module drops and retakes the interpreter lock at every step, and beside a busy event loop each
 retaking may cost a switch interval (5 ms). Row by row, a batch would pay that for each of its rows.
-
-`synchronous="full"` survives a power cut; "normal" survives only the death of the process, and costs no fsync.
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from proxy.record.exchange import Record, RecordError, decode, encode
-from proxy.record.outcome import Outcome, State
-from proxy.record.schema import (
-    BATCH,
-    CONNECTION,
-    COUNT,
-    FIND,
-    MIGRATED,
-    MIGRATIONS,
-    NEVER_CLOSED,
-    RECENT,
-    TABLES,
-    VERSION,
-    insertion,
-)
+from proxy.ledger_database import Database, LedgerError, Row, Synchronous, hold, insert, row
+from proxy.record.exchange import Record, RecordError, decode
+from proxy.record.schema import BATCH, COUNT, FIND, RECENT
 
 __all__ = ["Ledger", "LedgerError", "Synchronous"]
 
-Synchronous = Literal["full", "normal"]
-
-_Row = tuple[str, str, int, bytes]
-
-
-class LedgerError(Exception):
-    """The ledger cannot be opened, or this record is not known to be on disk."""
-
 
 class _Entry(NamedTuple):
-    row: _Row
+    row: Row
     written: asyncio.Future[None]
 
 
@@ -65,15 +39,14 @@ class Ledger:
 
     def __init__(self, path: Path, synchronous: Synchronous, max_pending: int, busy_seconds: float) -> None:
         self._path = path
-        self._synchronous = synchronous
+        self._database = Database(path, synchronous, busy_seconds)
         self._max_pending = max_pending
-        self._busy_seconds = busy_seconds
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
-        self._lock = _lock(path)
+        self._lock = hold(path)
         try:
-            self._connection: sqlite3.Connection | None = self._prepare()
+            self._connection: sqlite3.Connection | None = self._database.prepare()
         except BaseException:
             os.close(self._lock)
             raise
@@ -117,7 +90,7 @@ class Ledger:
         """
         written = asyncio.get_running_loop().create_future()
         try:
-            row = _row(record)
+            line = row(record)
         except RecordError as error:
             written.set_exception(LedgerError(str(error)))
             return written
@@ -129,7 +102,7 @@ class Ledger:
                     LedgerError(f"{self._path}: {self._max_pending} entries wait for the disk already")
                 )
             else:
-                self._queue.put(_Entry(row, written))
+                self._queue.put(_Entry(line, written))
         return written
 
     def find(self, id: str) -> list[Record]:
@@ -146,7 +119,7 @@ class Ledger:
 
     def count(self) -> int:
         """How many entries there are. Raises LedgerError when the disk refuses."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return int(connection.execute(COUNT).fetchone()[0])
 
     def close(self) -> None:
@@ -167,8 +140,8 @@ class Ledger:
             error = ""
             try:
                 if self._connection is None:
-                    self._connection = self._connect()
-                _insert(self._connection, [entry.row for entry in batch])
+                    self._connection = self._database.connect()
+                insert(self._connection, [entry.row for entry in batch])
             except Exception as problem:  # noqa: BLE001 - whatever it was, somebody waits to hear of it
                 error = f"{self._path}: {problem}"
                 # A fresh connection reads the file again and believes nothing that this one remembers.
@@ -195,49 +168,6 @@ class Ledger:
             pass
         return batch
 
-    # Connections.
-
-    def _prepare(self) -> sqlite3.Connection:
-        try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = self._connect()
-            try:
-                _migrate(connection)
-                _interrupt(connection, time.time_ns())
-            except BaseException:
-                connection.close()
-                raise
-        except OSError as error:
-            raise LedgerError(f"{self._path}: {error.strerror}") from error
-        except (sqlite3.Error, RecordError) as error:
-            raise LedgerError(f"{self._path}: {error}") from error
-        return connection
-
-    def _connect(self) -> sqlite3.Connection:
-        # `mode=rw`: a file that was moved away from under us is an error, not an empty ledger.
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self._busy_seconds,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=BATCH + 16,
-        )
-        try:
-            # First of all, for the next line already writes into the file, and it may be somebody else's.
-            if fault := _stranger(connection):
-                raise LedgerError(f"{self._path}: {fault}")
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise LedgerError(f"{self._path}: the file system cannot carry a write-ahead log (got {mode!r})")
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            for statement in CONNECTION:
-                connection.execute(statement)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -246,87 +176,9 @@ class Ledger:
             except sqlite3.Error:  # what is committed is in the log beside the file and is found at the next opening
                 pass
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one question: any thread may ask, and none waits for the writer."""
-        try:
-            address = f"{self._path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(address, uri=True, timeout=self._busy_seconds)) as connection:
-                yield connection
-        except (sqlite3.Error, RecordError) as error:
-            raise LedgerError(f"{self._path}: {error}") from error
-
     def _read(self, question: str, value: str | int) -> list[Record]:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [decode(body) for (body,) in connection.execute(question, (value,))]
-
-
-def _lock(path: Path) -> int:
-    """A descriptor that holds the ledger for this process alone; the kernel lets go when the process dies."""
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-    except BlockingIOError as error:
-        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(lock)
-        raise LedgerError(f"{path}: in use by another process (id {holder})") from error
-    except OSError as error:
-        os.close(lock)
-        raise LedgerError(f"{path}: {error.strerror}") from error
-    return lock
-
-
-def _stranger(connection: sqlite3.Connection) -> str:
-    """Why this database is not one to write to; empty if it is one of ours, or holds nothing yet."""
-    tables = {name for (name,) in connection.execute(TABLES)}
-    if not tables:
-        return ""
-    if not {"schema", "entries"} <= tables:
-        return "a database, but not a ledger"
-    version = connection.execute(VERSION).fetchone()[0]
-    if version > len(MIGRATIONS):
-        return f"schema version {version} is from a newer program; this one knows version {len(MIGRATIONS)}"
-    return ""
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute(VERSION).fetchone()[0] if connection.execute(TABLES).fetchone() else 0
-    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(MIGRATED, (number, time.time_ns()))
-    connection.execute("COMMIT")
-
-
-def _interrupt(connection: sqlite3.Connection, now: int) -> None:
-    """Append what a process that died could not: the end of each stream that it had opened."""
-    rows = [_row(_interrupted(decode(body), now)) for (body,) in connection.execute(NEVER_CLOSED)]
-    for start in range(0, len(rows), BATCH):
-        _insert(connection, rows[start : start + BATCH])
-
-
-def _interrupted(opened: Record, now: int) -> Record:
-    return replace(
-        opened,
-        state=State.INTERRUPTED,
-        outcome=Outcome.INTERRUPTED,
-        at=now,
-        reason="the process ended before the stream was closed",
-    )
-
-
-def _row(record: Record) -> _Row:
-    return record.id, str(record.state), record.at, encode(record)
-
-
-def _insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
-    connection.execute(insertion(len(rows)), [value for row in rows for value in row])
 
 
 def _settle(entries: Sequence[_Entry], error: str) -> None:

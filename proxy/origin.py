@@ -1,11 +1,13 @@
 """The law of this file: an address that gets through here is one that both transports can send requests to."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 __all__ = ["Origin", "origin"]
 
+_NAME = re.compile(r"[a-z0-9._-]+")
 _SPACE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
@@ -38,11 +40,14 @@ def origin(url: str) -> Origin:
     if "?" in url or "#" in url or _SPACE.search(url):
         raise ValueError("must end with its path: no query, no fragment, no spaces")
     try:
-        name = f"[{host}]" if ":" in host else host.encode("idna").decode()
+        name = str(ipaddress.IPv6Address(host)) if ":" in host else host.encode("idna").decode("ascii")
         prefix = parts.path.rstrip("/").encode("ascii")
-    except UnicodeError:
-        raise ValueError("must have a host name that can be, and a path that is percent-encoded") from None
+    except ValueError:
+        name, prefix = "", b""
+    if not (":" in name or _NAME.fullmatch(name)):
+        raise ValueError("must have a host name or an IP address that can be, and a path that is percent-encoded")
     tls = parts.scheme == "https"
     usual = 443 if tls else 80
-    authority = name if port in (None, usual) else f"{name}:{port}"
-    return Origin(tls, name.strip("[]"), port or usual, authority.encode(), prefix)
+    shown = f"[{name}]" if ":" in name else name
+    authority = shown if port in (None, usual) else f"{shown}:{port}"
+    return Origin(tls, name, port or usual, authority.encode(), prefix)

@@ -8,6 +8,7 @@ response as if the program had a fault; nothing of its own in the responses.
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from proxy.client import LOST, TARGET, Aborted
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
+_CHUNKED = b"\r\ntransfer-encoding: chunked\r\n"
 _ONE_WRITE = 65536  # bytes up to which a copy is cheaper than a second write
 DRAIN_SECONDS = 30
 _FRAMING = (b"content-length", b"transfer-encoding")
@@ -63,6 +65,8 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             # uvicorn's type says less than ASGI allows.
             self.scope["extensions"] = {LOST: self._set_tell, TARGET: self.url}  # type: ignore[dict-item]
             super().on_headers_complete()
+            if self.scope["http_version"] == "1.0":
+                self._joined = _Unchunked(self.transport, self.loop)
             self.cycle.transport = self._joined  # type: ignore[assignment]  # all of a transport that a cycle uses
             self.headers = []  # for trailers, which go no further
 
@@ -175,6 +179,39 @@ class _Joined:
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
+
+
+class _Unchunked(_Joined):
+    """The same for a client of HTTP/1.0, which knows no chunks (RFC 9112 section 6.1) although the server writes them.
+
+    Its response ends with the connection, so one that is cut must not end like that: the connection is reset.
+    """
+
+    __slots__ = ("_chunked", "_ended")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(transport, loop)
+        self._chunked = self._ended = False
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 ") and _CHUNKED in data:
+            self._chunked = True
+            data = data.replace(_CHUNKED, b"\r\n", 1)
+        elif self._chunked:
+            size, _, rest = data.partition(b"\r\n")
+            length = int(size, 16)
+            self._ended = not length or len(rest) > length + 2  # the last chunk stands alone, or behind another
+            data = rest[:length]
+        if data:
+            super().write(data)
+
+    def close(self) -> None:
+        if self._chunked and not self._ended:
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+        else:
+            super().close()
 
 
 class _AbortsAreNoFaults(logging.Filter):

@@ -39,6 +39,11 @@ class PolicyFolder:
         try:
             # Hidden entries are a ConfigMap's own links and an editor's swap files.
             files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        except FileNotFoundError:
+            self.fault = (
+                f"there is no folder {path}: put your policies there, or leave the key out to use those that come along"
+            )
+            return
         except OSError as error:
             self.fault = f"the folder {path} cannot be read: {error.strerror or error}"
             return

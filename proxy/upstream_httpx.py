@@ -146,9 +146,14 @@ class Httpx:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._origin = origin(target.url)
-        self._url = httpx.URL(target.url)
+        # The path goes into each request as it is; the name is in ASCII already.
+        self._url = httpx.URL(f"{'https' if self._origin.tls else 'http'}://{self._origin.authority.decode()}")
         self._tls = ssl.create_default_context()
-        self._client().build_request("GET", self._url)  # raises for a proxy that cannot be
+        try:
+            self._client().build_request("GET", self._url, headers={"host": self._url.host})
+        except (httpx.InvalidURL, UnicodeError) as error:
+            # Its rules for international names are newer than Python's, and narrower.
+            raise ValueError(f"httpx does not take this address, or its proxy's: {error}") from None
         self._places = asyncio.Semaphore(target.max_connections)
         self._waiting = 0
         self._live: set[httpx.AsyncClient] = set()

@@ -8,7 +8,7 @@ import pytest
 from tests.chats import asks
 from tests.downstream import ask, connected, request
 from tests.running import countermark, until
-from tests.scripted import CLOSE, Received, Step, Wire, scripted
+from tests.scripted import CLOSE, CUT, Received, Step, Wire, scripted
 
 BINARY = bytes(range(256)) * 300
 PACKED = gzip.compress(BINARY)
@@ -286,3 +286,13 @@ async def test_the_response_streams_while_the_upload_goes_on() -> None:
             await client.until(b"second")
             assert (await client.rest()).whole
         await until(heard.is_set)
+
+
+async def test_a_client_of_http_1_0_sees_that_a_response_was_cut() -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    async with scripted([head, 0.05, CUT]) as upstream, countermark(upstream.url) as here:
+        reader, writer = await asyncio.open_connection(*here.address)
+        writer.write(b"GET /v1/files HTTP/1.0\r\nhost: a\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()

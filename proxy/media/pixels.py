@@ -14,7 +14,7 @@ from io import BytesIO
 from isal import isal_zlib
 from PIL import Image, ImageChops, ImageDraw, ImageFont, JpegImagePlugin
 
-from proxy.media import jpeg, palette, png
+from proxy.media import jpeg, levels, palette, png
 from proxy.media.badge import Badge, Box, Size, displayed, ink_height, padding, place, stored
 from proxy.media.errors import MediaError
 
@@ -214,21 +214,17 @@ def _canvas(header: png.Header, images: list[Image.Image], patch: Image.Image, c
     if header.colour == 3:
         return _indexed_canvas(header, images[0], patch, colours)
     if header.depth < 8:
-        top = (1 << header.depth) - 1
         if not transparent:
-            return _Canvas(header, images, patch.point([round(level * top / 255) for level in range(256)]))
+            return _Canvas(header, images, patch.point(levels.narrowed(header.depth)))
         # With so few levels, the transparent one can be black or white itself.
-        scale = 255 // top
-        grey = images[0].point([min(255, level * scale) for level in range(256)])
-        key = _scaled(transparent, scale)
         return _Canvas(
             replace(header, depth=8),
-            [grey],
-            _opaque(patch, key, 8),
-            lambda kind, data: _scaled(data, scale) if kind in (b"tRNS", b"bKGD") else data,
+            [images[0].point(levels.widened(header.depth))],
+            patch.point(levels.opaque(levels.widened_chunk(transparent, header.depth), 8)),
+            lambda kind, data: levels.widened_chunk(data, header.depth) if kind in (b"tRNS", b"bKGD") else data,
         )
     if transparent and header.colour in (0, 2):
-        patch = _opaque(patch, transparent, header.depth)
+        patch = patch.point(levels.opaque(transparent, header.depth))
     if (header.colour, header.depth) == (0, 16):
         patch = Image.merge("LA", (patch, patch))
     elif (header.colour, header.depth) == (4, 16):
@@ -257,20 +253,6 @@ def _indexed_canvas(header: png.Header, image: Image.Image, patch: Image.Image, 
         patch.convert(mode),
         lambda kind, data: palette.promoted(kind, data, entries, mode == "RGBA"),
     )
-
-
-def _opaque(patch: Image.Image, key: bytes, depth: int) -> Image.Image:
-    """The patch without the level that the picture declares transparent; ``key`` is a tRNS chunk's data."""
-    levels = set(key) if depth == 16 else set(key[1::2])
-    if len(levels) != 1:
-        return patch
-    (level,) = levels
-    return patch.point([*range(level), level - 1 if level else 1, *range(level + 1, 256)])
-
-
-def _scaled(data: bytes, scale: int) -> bytes:
-    """A grey level of two bytes, as tRNS and bKGD hold it, in the levels of 8 bits."""
-    return min(255, int.from_bytes(data[:2]) * scale).to_bytes(2)
 
 
 def _decode(header: png.Header, samples: bytes) -> list[Image.Image]:
