@@ -25,13 +25,13 @@ class Unrecorded(Exception):
 class Account:
     """The record of one exchange, from its start to its outcome.
 
-    ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are known
-    from the request; they are not read where nothing is recorded.
+    ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are
+    known from the request; they are not read where nothing is recorded.
     """
 
     __slots__ = (
-        "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening", "at", "bytes_in", "bytes_out", "id",
-        "settled",
+        "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening",
+        "at", "bytes_in", "bytes_out", "id", "settled",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +66,8 @@ class Account:
     def open(self) -> None:
         """A stream is expected: write its first entry while the upstream thinks."""
         if self._ledger is not None and self._opening is None:
-            self._opening = self._ledger.append(Record(self.id, at=self.at, state=State.OPENED, streaming=True, **self._facts))
+            opened = Record(self.id, at=self.at, state=State.OPENED, streaming=True, **self._facts)
+            self._opening = self._ledger.append(opened)
             # Awaited before the first byte leaves; one whose exchange ends before that has nobody to hear it.
             self._opening.add_done_callback(_heard)
 

@@ -1,8 +1,8 @@
 """The composition root: Settings in, an ASGI application out."""
 
+from proxy.client import Message, Receive, Scope, Send
 from proxy.keys import Keys
 from proxy.ledger import Ledger
-from proxy.client import Message, Receive, Scope, Send
 from proxy.relay import Relay
 from proxy.service import Service, service
 from proxy.settings import Settings
@@ -41,7 +41,9 @@ class App:
 
 
 async def _own(scope: Scope, send: Send) -> None:
-    status, body = (200, b'{"status":"ok"}') if scope["path"] == HEALTH else (404, b'{"error":{"message":"nothing is here"}}')
+    status, body = 404, b'{"error":{"message":"nothing is here"}}'
+    if scope["path"] == HEALTH:
+        status, body = 200, b'{"status":"ok"}'
     head: Message = {
         "type": "http.response.start",
         "status": status,

@@ -106,7 +106,6 @@ class Database:
             raise LedgerError(f"{self.path}: {error}") from error
 
 
-
 def hold(path: Path) -> int:
     """A descriptor that holds the ledger for this process alone; the kernel lets go when the process dies."""
     try:

@@ -84,7 +84,7 @@ class LedgerSettings:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds: bytes for whole_body, total_memory, record and headers, pixels, seconds for connect, first_byte and idle,
-    and a number of jobs for work_waiting."""
+    and a number of answers for work_waiting."""
 
     whole_body: int
     total_memory: int

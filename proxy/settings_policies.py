@@ -41,7 +41,8 @@ class PolicyFolder:
             files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
         except FileNotFoundError:
             self.fault = (
-                f"there is no folder {path}: put your policies there, or leave the key out to use those that come along"
+                f"there is no folder {path}: leave the key out to use the policies that come with the program, or put "
+                "a copy of them there"
             )
             return
         except OSError as error:

@@ -21,6 +21,11 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "PYTHONUTF8": "1"}
 
 
+def direct() -> dict[str, str]:
+    """The same without anything that would send a request to this machine through another one."""
+    return {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command from start to end."""
     return subprocess.run(

@@ -23,8 +23,8 @@ from proxy.record.exchange import Record
 from proxy.server import Server
 from proxy.service import Service
 from proxy.settings import load
+from tests.command import ROOT
 
-ROOT = Path(__file__).parents[1]
 PROVIDER = "TEST-LABS"
 NOTICE = "【人工智能生成】\n\n"  # what policies/cn-gb45438.yaml puts before a text, for clients that name no language
 
@@ -39,15 +39,19 @@ Server(app(load(Path(sys.argv[1]))), listening=lambda address: print(*address, f
 
 
 @dataclass
-class Here:
-    """A Countermark in this process."""
-
+class _Listening:
     address: tuple[str, int]
-    app: App
 
     @property
     def url(self) -> str:
         return f"http://{self.address[0]}:{self.address[1]}"
+
+
+@dataclass
+class Here(_Listening):
+    """A Countermark in this process."""
+
+    app: App
 
     @property
     def service(self) -> Service:
@@ -83,15 +87,10 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @dataclass
-class Elsewhere:
+class Elsewhere(_Listening):
     """A Countermark in a process of its own."""
 
-    address: tuple[str, int]
     id: int
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address[0]}:{self.address[1]}"
 
     @property
     def memory(self) -> int:

@@ -112,7 +112,7 @@ FAULTS = {
     "an upstream whose name cannot be": (
         ("--upstream", "http://a..b", "--provider", "TEST-LABS", "--policy", "cn-gb45438", "--listen", "127.0.0.1:0"),
         None,
-        [r".*upstream.*host name.*"],
+        [r"--upstream: must have a host name .*"],
     ),
 }
 

@@ -23,7 +23,7 @@ from proxy.demo_show import DemoError, show
 from proxy.ledger import Ledger
 from proxy.media import png
 from proxy.server import bind
-from tests.command import PATIENCE, environment, run, running
+from tests.command import PATIENCE, direct, run, running
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,12 @@ def test_it_keeps_serving_and_its_lines_can_be_copied(tmp_path: Path) -> None:
 
         if shutil.which("curl"):
             streamed = subprocess.run(
-                ["bash", "-c", curl], capture_output=True, text=True, timeout=PATIENCE, check=True, env=_direct()
+                ["bash", "-c", curl], capture_output=True, text=True, timeout=PATIENCE, check=True, env=direct()
             ).stdout
             assert "data: [DONE]" in streamed
             assert "生成" in "".join(re.findall(r'"content": ?("[^"]*")', streamed)).encode().decode("unicode_escape")
         answer = subprocess.run(
-            [sys.executable, "-c", python], capture_output=True, text=True, timeout=PATIENCE, check=True, env=_direct()
+            [sys.executable, "-c", python], capture_output=True, text=True, timeout=PATIENCE, check=True, env=direct()
         ).stdout
         assert answer.startswith("【人工智能生成】\n\n我是")
         assert PROVIDER in answer
@@ -221,8 +221,3 @@ async def test_pictures_beyond_the_model_are_refused() -> None:
     async with _serving(DemoModel(0)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         for body in ({"size": "9x9"}, {"response_format": "url"}, {"stream": True}, {"n": 0.5}):
             assert (await client.post("/v1/images/generations", json=body)).status_code == 400
-
-
-def _direct() -> dict[str, str]:
-    """The environment without anything that would send a request to this machine through another one."""
-    return {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}

@@ -17,7 +17,7 @@ import yaml
 
 from proxy.settings import load
 from proxy.shipped import sample
-from tests.command import PATIENCE, ROOT, environment, running
+from tests.command import PATIENCE, ROOT, direct, running
 from tests.scripted import Received, Wire, scripted
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_the_answer_that_the_readme_shows_is_real(tmp_path: Path) -> None:
         assert url
         command = CURL.replace("http://127.0.0.1:8080", url[1]).replace("python3", shlex.quote(sys.executable))
         said = subprocess.run(
-            ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True, env=_direct()
+            ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True, env=direct()
         )
         assert demo.stop() == 0
 
@@ -112,7 +112,7 @@ async def test_the_ways_to_serve_serve(tmp_path: Path, command: str) -> None:
                     text=True,
                     timeout=PATIENCE,
                     check=False,
-                    env=_direct() | {"OPENAI_API_KEY": "made-up"},
+                    env=direct() | {"OPENAI_API_KEY": "made-up"},
                 )
                 assert serving.stop() == 0
             return said.stdout + said.stderr
@@ -202,8 +202,3 @@ def _within(shown: Any, real: Any) -> bool:
     if isinstance(shown, str) and shown.endswith("..."):
         return bool(real.startswith(shown.removesuffix("...").rstrip()))
     return bool(shown == real)
-
-
-def _direct() -> dict[str, str]:
-    """The environment without anything that would send a request to this machine through another one."""
-    return {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}

@@ -61,6 +61,12 @@ def bodies(path: Path) -> list[bytes]:
         return [body for (body,) in connection.execute("SELECT body FROM entries ORDER BY seq")]
 
 
+def changed(path: Path, statement: str) -> None:
+    """The file, after somebody else has been at it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute(statement)
+
+
 async def taken(ledger: Ledger) -> None:
     """Until the writer has taken all that waits, and is stuck with it on a file that is held."""
     while ledger.pending:  # noqa: ASYNC110 - a thread takes them, and tells nobody
@@ -212,8 +218,7 @@ async def test_any_thread_may_read_and_none_waits_for_the_writer(ledger: Ledger,
 
 
 async def test_a_damaged_entry_is_named_as_such(ledger: Ledger, path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
-        stranger.execute("INSERT INTO entries (id, state, at, body) VALUES ('x', 'whole', 1, x'00')")
+    changed(path, "INSERT INTO entries (id, state, at, body) VALUES ('x', 'whole', 1, x'00')")
     with pytest.raises(LedgerError, match="not a record"):
         ledger.find("x")
 
@@ -339,29 +344,31 @@ def test_a_refused_opening_leaves_no_lock_behind(path: Path) -> None:
     Ledger.open(path).close()
 
 
-def test_a_newer_ledger_is_left_alone(path: Path) -> None:
-    Ledger.open(path).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO schema (version, at) VALUES (99, 0)")
+@pytest.mark.parametrize(
+    ("expected", "made", "statement"),
+    [
+        (
+            "schema version 99 is from a newer program; this one knows version 1",
+            True,
+            "INSERT INTO schema (version, at) VALUES (99, 0)",
+        ),
+        ("a database, but not a ledger", False, "CREATE TABLE recipes (name TEXT)"),
+    ],
+    ids=["a newer ledger", "another program's"],
+)
+def test_what_is_not_ours_is_left_alone(path: Path, expected: str, made: bool, statement: str) -> None:
+    if made:
+        Ledger.open(path).close()
+    changed(path, statement)
     content = path.read_bytes()
-    with pytest.raises(LedgerError, match="schema version 99 is from a newer program; this one knows version 1"):
-        Ledger.open(path)
-    assert content == path.read_bytes()
-
-
-def test_another_programs_database_is_left_alone(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE recipes (name TEXT)")
-    content = path.read_bytes()
-    with pytest.raises(LedgerError, match="a database, but not a ledger"):
+    with pytest.raises(LedgerError, match=expected):
         Ledger.open(path)
     assert content == path.read_bytes()
 
 
 def test_a_damaged_stream_is_not_passed_over_at_the_start(path: Path) -> None:
     Ledger.open(path).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO entries (id, state, at, body) VALUES ('x', 'opened', 1, x'00')")
+    changed(path, "INSERT INTO entries (id, state, at, body) VALUES ('x', 'opened', 1, x'00')")
     with pytest.raises(LedgerError, match="not a record"):
         Ledger.open(path)
 

@@ -16,8 +16,7 @@ from proxy.policy.facts import Facts
 from proxy.settings import LedgerSettings, Limits, Listen, Settings, SettingsError, UpstreamSettings, from_flags, load
 from proxy.settings_model import PLACEHOLDER, ConfigFile
 from proxy.source import read
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.command import ROOT
 
 SOUND = """\
 provider: {id: ACME}
@@ -48,7 +47,7 @@ rules:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
     return tmp_path
 
 
@@ -183,8 +182,8 @@ def test_no_ledger(folder: Path, ledger: str) -> None:
 
 
 def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
-    sample = (REPOSITORY / "config.yaml").read_text(encoding="utf-8")
-    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
+    sample = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
     expected = [
         "config.yaml:11:7: provider.id: EXAMPLE-REPLACE-ME is the sample's placeholder: put your own "
         "27-character provider code (GB 45438), or your name without spaces"
@@ -196,7 +195,7 @@ def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
 
 
 def test_the_sample_shows_the_defaults(folder: Path) -> None:
-    sample = (REPOSITORY / "config.yaml").read_text(encoding="utf-8").replace(PLACEHOLDER, "ACME")
+    sample = (ROOT / "config.yaml").read_text(encoding="utf-8").replace(PLACEHOLDER, "ACME")
     shown, unsaid = load(write(folder, sample)), load(write(folder, SOUND, "short.yaml"))
     same = ("listen", "upstreams", "tenant", "trusted_peers", "ledger", "keys", "limits")
     assert [getattr(unsaid, name) for name in same] == [getattr(shown, name) for name in same]
@@ -212,7 +211,7 @@ def keys_of(annotation: object) -> set[str]:
 
 def test_the_sample_shows_every_key() -> None:
     expected = keys_of(ConfigFile)
-    shown = {step for path in read(REPOSITORY / "config.yaml").marks for step in path if isinstance(step, str)}
+    shown = {step for path in read(ROOT / "config.yaml").marks for step in path if isinstance(step, str)}
     assert expected <= shown
 
 
@@ -244,6 +243,8 @@ YAML_TRUE = "YAML reads this key as the truth value true, as it does on, yes and
 BYTES = "must be an amount with its unit (B, KiB, MiB, GiB, kB, MB, GB) such as 64 MiB"
 LISTEN = "listen: must be host:port such as 127.0.0.1:8080"
 URL = "upstreams.models.url: must be an address such as http://127.0.0.1:8000"
+HOST = "upstreams.models.url: must have a host name or an IP address that can be, and a path that is percent-encoded"
+PROXY = "upstreams.models.proxy: must be the proxy's address such as http://proxy.example:3128"
 
 
 @pytest.mark.parametrize(
@@ -299,6 +300,7 @@ URL = "upstreams.models.url: must be an address such as http://127.0.0.1:8000"
         ([f"3:17: {URL}"], upstream("{url: http://a:x}")),
         ([f"3:17: {URL}"], upstream('{url: "http://[a"}')),
         ([f"3:17: {URL}"], upstream("{url: 8000}")),
+        ([f"3:17: {HOST}"], upstream("{url: http://a..b}")),
         (
             ["3:17: upstreams.models.url: must not hold a user or a password: clients send their own credentials"],
             upstream("{url: http://user:secret@a}"),
@@ -312,10 +314,9 @@ URL = "upstreams.models.url: must be an address such as http://127.0.0.1:8000"
             upstream_with("transport: h2"),
         ),
         (["3:3: upstreams.models: a proxy needs transport: httpx"], upstream_with("proxy: http://b:1")),
-        (
-            ["3:34: upstreams.models.proxy: must be the proxy's address such as http://proxy.example:3128"],
-            upstream_with("proxy: b, transport: httpx"),
-        ),
+        ([f"3:34: {PROXY}"], upstream_with("proxy: b, transport: httpx")),
+        ([f"3:34: {PROXY}"], upstream_with('proxy: "http://[b", transport: httpx')),
+        ([f"3:34: {PROXY}"], upstream_with("proxy: http://b:99999, transport: httpx")),
         (
             ["3:38: upstreams.models.forwarded: must be true or false, not the text 'ja'"],
             upstream_with("forwarded: ja"),
@@ -360,8 +361,15 @@ URL = "upstreams.models.url: must be an address such as http://127.0.0.1:8000"
         ),
         # The rest.
         (
-            ["1:11: policies: the folder nowhere cannot be read: No such file or directory"],
+            [
+                "1:11: policies: there is no folder nowhere: leave the key out to use the policies that come with the "
+                "program, or put a copy of them there"
+            ],
             top("policies: nowhere"),
+        ),
+        (
+            ["1:11: policies: the folder config.yaml cannot be read: Not a directory"],
+            top("policies: config.yaml"),
         ),
         ([f"1:22: limits.whole_body: {BYTES}, not the text '64 mib'"], top("limits: {whole_body: 64 mib}")),
         ([f"1:22: limits.whole_body: {BYTES}, not the number 64"], top("limits: {whole_body: 64}")),

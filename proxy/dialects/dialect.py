@@ -10,7 +10,7 @@ Encoding = Literal["base64", "url"]
 Shows = Literal["json", "choice"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a rule is itself and no other: what is kept by it is found fast
 class TextRule:
     """Where text stands, in a body or in one record of a stream.
 
@@ -78,7 +78,7 @@ class RequestRules:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Requests that the dialect answers: methods, and a path pattern whose segments may hold ``*``; ``**/`` is any prefix.
+    """Requests that the dialect answers: methods, and a path pattern: a segment may hold ``*``, ``**/`` is any prefix.
 
     ``stored`` says that the answer is kept and may be read again: it gets the same ids each time.
     """

@@ -1,8 +1,9 @@
-"""The engine that runs a table over one JSON document: which units of text it holds, which media, and whether it is known.
+"""The engine that runs a table over one JSON document: its units of text, its media, and whether it is known.
 
 A document is *recognised* where the container that a rule looks into is there and holds elements of the expected
 shape, even when there is no text in it (a tool call, a usage record). What is not recognised may hold generated
-content in a place that the table does not know.
+content in a place that the table does not know; what is recognised may still hold it in a form that the table does not
+know (``unknown``), and then it is not understood.
 """
 
 from collections.abc import Hashable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from proxy.dialects import hidden
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule
 from proxy.dialects.paths import MISSING, Found, Path
 
@@ -20,8 +22,8 @@ _OPEN = (None, False, "", "null")  # what servers write into ``close`` while a u
 
 @dataclass(slots=True)
 class Unit:
-    """What one document holds of one unit: its element, as place and value, the parts of its text in order, as places and
-    texts, and whether it ends here."""
+    """What one document holds of one unit: its element, as place and value, the parts of its text in order, as places
+    and texts, whether it ends here, and whether the parts are those of a list."""
 
     key: Hashable
     rule: TextRule
@@ -29,6 +31,7 @@ class Unit:
     value: Any
     parts: list[tuple[Place, str]] = field(default_factory=list)
     closes: bool = False
+    listed: bool = False
 
     @property
     def text(self) -> str:
@@ -44,18 +47,26 @@ class Unit:
 
 @dataclass(slots=True)
 class Content:
-    """What a table finds in one document. ``error`` says that it is an error and holds no content."""
+    """What a table finds in one document. ``error`` says that it is an error and holds no content, ``unknown`` where
+    text stands in a form that no rule reads."""
 
     units: list[Unit]
     media: list[tuple[Place, str, MediaRule]]
     recognised: bool
     error: bool
+    unknown: Place | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that is known of the document is that the container which the rules look into is empty."""
+        return self.recognised and not self.units and not self.media
 
 
-def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Content:
+def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Content:
     """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document."""
     units: dict[Hashable, Unit] = {}
     recognised = False
+    unknown: Place | None = None
     each: Path | None = None
     elements: list[Found] = []
     for rule in rules:
@@ -66,6 +77,8 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
             recognised = _container(rule.each, document) == []
         for place, element in elements:
             if type(element) is not dict:
+                if element:
+                    unknown = place
                 continue
             recognised = recognised or rule.first in element
             key = place if rule.key is None else rule.key.value(element)
@@ -78,9 +91,16 @@ def content(dialect: Dialect, rules: Sequence[TextRule], document: Any) -> Conte
                 unit = units[key] = Unit(key, rule, place, element)
             _read(rule, place, element, unit)
     media, known = _media(dialect.media, document) if dialect.media else ([], False)
-    # An error that stands beside content is the content's affair.
-    error = not units and not media and any(condition.holds(document) for condition in dialect.errors)
-    return Content(list(units.values()), media, recognised or known, error)
+    for unit in units.values():
+        if (not unit.parts or unit.listed) and hidden.in_element(rules, unit.rule.each, unit.value):
+            unknown = unit.element
+    error = False
+    if not units and not media:
+        # An error that stands beside content is the content's affair.
+        error = any(condition.holds(document) for condition in dialect.errors)
+        if unknown is None and not error and hidden.in_document(rules, document):
+            unknown = ()
+    return Content(list(units.values()), media, recognised or known, error, unknown)
 
 
 def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
@@ -94,6 +114,7 @@ def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
             value = text.value(inner)
             if type(value) is str and value:
                 unit.parts.append((part + text.names, value))
+                unit.listed = True
     if rule.close is not None and not unit.closes:
         closing = rule.close.value(element)
         unit.closes = closing is not MISSING and closing not in _OPEN
@@ -122,5 +143,5 @@ def _media(rules: Sequence[MediaRule], document: Any) -> tuple[list[tuple[Place,
 
 @lru_cache(maxsize=1024)
 def spell(place: Place) -> str:
-    """A place as people write it: ``choices[0].message``."""
+    """A place as people write it: ``choices[0].message``; ``@`` is the document, as in a path."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".") or "@"

@@ -36,7 +36,7 @@ class Finder(Generic[T]):
     """Patterns with what they stand for; made once, asked for every request."""
 
     def __init__(self, entries: Iterable[tuple[Iterable[str], str, T]]) -> None:
-        """``entries``: methods, a pattern (``**/`` in front is any prefix, ``*`` any part of one segment), the value."""
+        """``entries``: methods, a pattern (``**/`` in front: any prefix; ``*``: any part of one segment), the value."""
         self._root: _Node[T] = _Node()
         for methods, pattern, value in entries:
             node = self._root
@@ -91,7 +91,7 @@ def _search(node: _Node[T], method: str, segments: tuple[str, ...], depth: int) 
 
 @lru_cache(maxsize=4096)
 def readings(path: bytes) -> tuple[tuple[str, ...], ...]:
-    """The segments of a request path, as loosely as any server reads it: one reading for every honest path, the loosest first.
+    """The segments of a request path, as loosely as any server reads it, the loosest first; an honest path has one.
 
     ``path`` is percent-encoded as the client sent it, without the query.
     """

@@ -115,7 +115,8 @@ def parse_path(text: str) -> Path:
             at += 1
         match = _step.match(text, at)
         if match is None:
-            raise ValueError(f"{text!r} is not a path: {text[at:]!r} is no name, [*], [n], [?name], [?!name] or [?name=value]")
+            known = "name, [*], [n], [?name], [?!name] or [?name=value]"
+            raise ValueError(f"{text!r} is not a path: {text[at:]!r} is no {known}")
         if match["key"] is not None:
             steps.append(match["key"])
         elif match["index"] is not None:
@@ -132,7 +133,7 @@ def parse_path(text: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A path and what must be found there: something that is not null or false, exactly a value, or a text that holds one."""
+    """A path and what must be there: something that is not null or false, exactly a value, or a text that holds one."""
 
     path: Path
     test: str

@@ -32,12 +32,13 @@ _space = re.compile(r"[ \t\n\r]*").match
 _after_name = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*").match
 _escaped_ascii = re.compile(rb"\\u00[2-7]").search
 _characters = re.compile(
-    rb"\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}", re.DOTALL
+    rb"\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}",
+    re.DOTALL,
 ).finditer
 
 
 def parse(data: bytes) -> Any:
-    """The value of a JSON text; lone surrogates survive. Integers beyond 64 bits may become floats: no number is written anew.
+    """The value of a JSON text; lone surrogates survive. Integers beyond 64 bits may become floats; none is rewritten.
 
     Raises FramingError where ``data`` is not one JSON text in UTF-8.
     """
@@ -53,7 +54,7 @@ def parse(data: bytes) -> Any:
 
 @lru_cache(maxsize=256)
 def quote(text: str) -> bytes:
-    """The inside of a JSON string that holds ``text``, in ASCII: safe in every charset, and for clients that cut lines at U+2028."""
+    """The inside of a JSON string that holds ``text``, in ASCII: safe in every charset and where U+2028 ends lines."""
     return json.dumps(text)[1:-1].encode()
 
 

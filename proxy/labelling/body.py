@@ -9,17 +9,18 @@ import json
 from collections.abc import Sequence
 
 from proxy.dialects.dialect import Dialect
-from proxy.dialects.engine import Unit, content, spell
+from proxy.dialects.engine import Content, Unit, content, spell
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
-from proxy.label.aigc import Aigc, parse as parse_aigc
+from proxy.label.aigc import Aigc
+from proxy.label.aigc import parse as parse_aigc
 from proxy.label.errors import LabelError
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.picture import Picture
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Draw, Piece
-from proxy.labelling.verdict import verdict
+from proxy.labelling.verdict import ALREADY, verdict
 
 Place = tuple[int, int, bytes | Draw]
 
@@ -54,13 +55,15 @@ class BodyLabeller:
             return (body,)
         if not found.recognised or not isinstance(document, dict):
             raise NothingFound(f"the answer holds nothing that the dialect {self._dialect.name} knows")
+        refuse_unknown(self._dialect, found)
         places: list[Place] = []
         for unit in found.units:
             places += self._text(unit, body)
         pictures = spans(body, [place for place, _, _ in found.media]) if found.media else {}
         for index, (place, value, rule) in enumerate(found.media, len(self._done.parts)):
             if rule.encoding == "url":
-                raise LabellingError(f"{spell(place)} is a URL: what it leads to cannot be labelled here; ask for base64")
+                what = "a URL: what it leads to cannot be labelled here; ask for base64"
+                raise LabellingError(f"{spell(place)} is {what}")
             data = value.encode("ascii", "replace")
             picture = Picture(data, spell(place), index, self._done.mark)
             start, end = pictures[place]
@@ -80,19 +83,22 @@ class BodyLabeller:
         mark, text = self._done.mark, unit.text
         skipped = verdict(text, self._asked, mark.operator.notices, ended=True, whole=True)
         assert isinstance(skipped, str)  # a whole text is never unclear
-        if skipped or not mark.shown:
+        prefix, suffix, placed = mark.prefix, mark.suffix, mark.shown
+        if suffix and not skipped and mark.operator.notices.trailing(text):  # from another Countermark in the chain
+            suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
+        if skipped or not placed:
             self._done.parts.append(TextDone(unit.name, (), skipped, text, text))
             return []
         places: list[Place] = []
         first, last = unit.parts[0][0], unit.parts[-1][0]
-        if mark.prefix:
+        if prefix:
             start = starts(body, [first])[first] + 1
-            places.append((start, start, quote(mark.prefix)))
-            places += self._shifted(unit, body, len(mark.prefix))
-        if mark.suffix:
+            places.append((start, start, quote(prefix)))
+            places += self._shifted(unit, body, len(prefix))
+        if suffix:
             end = spans(body, [last])[last][1] - 1
-            places.append((end, end, quote(mark.suffix)))
-        self._done.parts.append(TextDone(unit.name, mark.shown, "", text, mark.prefix + text + mark.suffix))
+            places.append((end, end, quote(suffix)))
+        self._done.parts.append(TextDone(unit.name, placed, "", text, prefix + text + suffix))
         return places
 
     def _shifted(self, unit: Unit, body: bytes, by: int) -> list[Place]:
@@ -108,11 +114,18 @@ class BodyLabeller:
 
     def _metadata(self, document: dict[str, object], body: bytes) -> Place:
         """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""
-        name, mark = self._dialect.metadata, self._done.mark
+        name = self._dialect.metadata
         if name not in document:
             return root_member(body, name, self._done.aigc_json)
         self._done.keep(upstream_label(document[name]), "the answer")
         return (*spans(body, [(name,)])[(name,)], self._done.aigc_json)
+
+
+def refuse_unknown(dialect: Dialect, found: Content) -> None:
+    """Raises LabellingError where a document holds text that would leave unlabelled, for no rule reads it."""
+    if found.unknown is not None:
+        where = spell(found.unknown) if found.unknown else "the document"
+        raise LabellingError(f"{where} holds text in a form that the dialect {dialect.name} does not know")
 
 
 def upstream_label(value: object) -> Aigc:

@@ -13,7 +13,8 @@ from proxy.labelling.message import Headers, RequestHead, value
 from proxy.labelling.outcome import Done
 
 HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding "
+    b"upgrade".split()
 )
 # Written anew for the next connection, or answered here (Expect).
 _OUTBOUND_OWN = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"ai-disclosure"}
@@ -36,7 +37,7 @@ _EXPOSED = b"Countermark-AIGC, Countermark-Status, Countermark-Policy, AI-Disclo
 
 
 class Peer(NamedTuple):
-    """Who sent the request. ``trusted``: what it says in ``X-Forwarded-*`` and ``Forwarded`` is believed and continued."""
+    """Who sent the request. ``trusted``: what it says in ``X-Forwarded-*`` and ``Forwarded`` is believed."""
 
     address: str
     scheme: str
@@ -79,10 +80,9 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
 
 
 def _decodable(accept_encoding: bytes) -> bytes:
-    offers = [
-        offer.strip() for offer in accept_encoding.split(b",") if offer.partition(b";")[0].strip().lower() in (*SUPPORTED, b"identity")
-    ]
-    return b", ".join(offers) or b"identity"
+    known = (*SUPPORTED, b"identity")
+    offers = [offer.strip() for offer in accept_encoding.split(b",")]
+    return b", ".join(offer for offer in offers if offer.partition(b";")[0].strip().lower() in known) or b"identity"
 
 
 def _forwarded(told: dict[bytes, list[bytes]], peer: Peer, host: bytes) -> Headers:
@@ -95,7 +95,8 @@ def _forwarded(told: dict[bytes, list[bytes]], peer: Peer, host: bytes) -> Heade
     if b"forwarded" in told:
         node = b'"[%b]"' % address if b":" in address else address
         quoted = host.replace(b"\\", b"").replace(b'"', b"")
-        out.append((b"forwarded", b", ".join([*told[b"forwarded"], b'for=%b;host="%b";proto=%b' % (node, quoted, scheme)])))
+        hop = b'for=%b;host="%b";proto=%b' % (node, quoted, scheme)
+        out.append((b"forwarded", b", ".join([*told[b"forwarded"], hop])))
     return out
 
 
@@ -124,12 +125,13 @@ def _without(headers: Headers, names: frozenset[bytes]) -> Headers:
 def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: int) -> Headers:
     """The fields that say what was done: the label, the disclosure, the policy set that decided.
 
+    An error with status 200 holds nothing generated, so nothing is claimed of it; a stream that has both is labelled.
     ``headers`` are the upstream's, ``policy`` the policy set's short digest, ``seconds`` the Unix time.
     """
     out: Headers = [(POLICY, policy)]
     if done.failure:
         out.append((STATUS, b"unlabelled"))
-    else:
+    elif not done.error or done.parts:
         if "header" in done.mark.carriers:
             out.append((AIGC, done.aigc_json))
         if "disclosure" in done.mark.carriers:

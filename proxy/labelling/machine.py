@@ -1,8 +1,8 @@
 """Machine mode: a client says that only a program will read the answer, and the answer bears it out, or it is text.
 
 A claim alone counts for nothing: an upstream that does not know the field ignores it, and a client could shed the label
-by naming it. An answer in JSON begins like JSON and, where it is seen whole, is JSON; an answer out of a list of choices
-is one of them.
+by naming it. An answer in JSON begins like JSON and, where it is seen whole, is JSON; an answer out of a list of
+choices is one of them.
 """
 
 from dataclasses import dataclass

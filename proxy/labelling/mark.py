@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from proxy.label.aigc import Aigc
+from proxy.label.aigc import Aigc, check
+from proxy.label.errors import LabelError
 from proxy.label.identifier import item_id
 from proxy.label.seal import seal
 from proxy.labelling.errors import LabellingError
@@ -26,11 +27,13 @@ class Operator:
     digest: Callable[[str], str] | None = None
 
 
+_REASON = 200  # characters: the reason may quote what came from upstream
 _SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix",), ("prefix", "suffix")))
 
 
 class Mark(NamedTuple):
-    """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``trusted`` says that the upstream's own labels are believed (we are its propagator)."""
+    """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``trusted`` says that
+    the upstream's own labels are believed (we are its propagator)."""
 
     operator: Operator
     produce_id: str
@@ -78,12 +81,17 @@ def kept(mark: Mark, own: Aigc, found: tuple[Aigc, ...], where: str) -> Aigc:
     """What becomes of labels that came from upstream: never two, and never one dropped in silence.
 
     An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one that
-    names this operator as the producer (another Countermark in the chain). Anything else may be a user's forgery.
+    names this operator as the producer (another Countermark in the chain). Anything else may be a user's forgery. What
+    is kept is passed on under our name, in header fields too, so it keeps to the standard or is a LabellingError.
     """
     if len(set(found)) > 1:
         raise LabellingError(f"{where} carries labels that contradict each other")
     upstream = found[0]
     if mark.trusted or upstream.content_producer == mark.operator.provider:
+        try:
+            check(upstream)
+        except LabelError as error:
+            raise LabellingError(f"{where} carries a label that may not be passed on: {str(error)[:_REASON]}") from None
         return propagated(mark.operator, upstream, own.produce_id)
     raise LabellingError(
         f"{where} came with a label already, and the upstream is not declared to label what it makes (labels: trusted)"

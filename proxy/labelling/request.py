@@ -3,8 +3,12 @@
 A request that holds none of them goes upstream byte for byte; where one is removed it is cut out, nothing is written
 anew. So prompt caches stay warm, and signatures over the conversation stay valid. Nothing is touched in the turns of
 users, systems and tools, even where they quote a notice.
+
+Many servers also read JSON in UTF-16, in UTF-32 and behind a byte order mark, so that such a request is read here, too:
+otherwise a spelling would decide whether machine mode or a continuation counts. What is not in UTF-8 is never cut.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +20,7 @@ from proxy.labelling.machine import Machine
 from proxy.labelling.notices import Notices
 
 MODEL_LENGTH = 256
+_BOM = b"\xef\xbb\xbf"
 
 Slice = tuple[int, int | None]
 
@@ -43,15 +48,20 @@ def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
     """Read a JSON request of this dialect, as its server speaks it; a body that is not JSON is left to the upstream."""
     if not body:
         return Read(Asked(), body)
+    mark = _BOM if body.startswith(_BOM) else b""
+    text = body.removeprefix(mark)
     try:
-        document = parse(body)
+        document, plain = parse(text), True
     except FramingError:
-        return Read(Asked(), body)
+        try:
+            document, plain = json.loads(body), False
+        except (ValueError, RecursionError):
+            return Read(Asked(), body)
     rules = dialect.request
     cuts: dict[Path, list[Slice]] = {}
     for path in rules.strip:
-        for place, text in path.find(document):
-            found = _notices_in(text, notices) if isinstance(text, str) else []
+        for place, turn in path.find(document) if plain else ():
+            found = _notices_in(turn, notices) if isinstance(turn, str) else []
             if found:
                 cuts[place] = found
     model = rules.model.value(document) if rules.model else ""
@@ -63,7 +73,7 @@ def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
         continued=_continued(dialect, document, notices),
     )
     try:
-        return Read(asked, _without(body, cuts) if cuts else body, len(cuts))
+        return Read(asked, mark + _without(text, cuts) if cuts else body, len(cuts))
     except FramingError:  # nested too deeply to be cut
         return Read(asked, body)
 
@@ -81,7 +91,8 @@ def _notices_in(text: str, notices: Notices) -> list[Slice]:
     trailing = notices.trailing(text)
     if leading and trailing and trailing[0] < leading[1]:
         # The text is a notice and nothing else: the wider reading holds the blank line that came with it.
-        leading, trailing = (leading, None) if leading[1] - leading[0] >= trailing[1] - trailing[0] else (None, trailing)
+        wider = leading[1] - leading[0] >= trailing[1] - trailing[0]
+        leading, trailing = (leading, None) if wider else (None, trailing)
     found: list[Slice] = [leading] if leading else []
     if trailing:
         found.append((trailing[0] - len(text), trailing[1] - len(text) or None))

@@ -4,27 +4,30 @@ The law: the prefix goes into the first text of each unit, the suffix out before
 invented, none is reordered, untouched ones pass byte for byte, and a record leaves as soon as it can.
 
 Records are held only while a unit's text may still become a notice (see ``verdict``), and until one record is
-recognised: a stream of another shape than the dialect's leaves nothing unlabelled behind. Once every unit is decided
-and no suffix is due, nothing is parsed any more.
+recognised: a stream of another shape than the dialect's leaves nothing unlabelled behind. Errors and records that hold
+nothing (``choices: []``) need not wait, but they do not make a stream known. Once every unit is decided and no suffix
+is due, nothing is parsed any more, from the next record on, wherever the reads were cut.
 """
 
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.engine import Place, Unit, content
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
 from proxy.framing.sse import Block, Splitter
-from proxy.labelling.body import upstream_label
+from proxy.labelling.body import refuse_unknown, upstream_label
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.request import Asked
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.transform import Piece
-from proxy.labelling.verdict import SILENT, Wait, verdict
+from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
+
+_TAIL: Final = 4096  # characters: longer than any notice with the white space around it
 
 
 @dataclass(slots=True)
@@ -42,11 +45,13 @@ class _Pending:
 class _Unit:
     """A unit's state. ``skipped`` is None while its text is not clear, then why it has no notice, or empty.
 
-    ``first`` is where a prefix would go, ``last`` the last record with text, which a suffix is modelled on.
+    ``first`` is where a prefix would go. Where a suffix is due, ``last`` is the last record with text, which it is
+    modelled on, and ``tail`` how the text ends so far.
     """
 
     place: str
     text: str = ""
+    tail: str = ""
     skipped: str | None = None
     held: bool = False
     first: tuple[_Pending, Place] | None = None
@@ -59,19 +64,19 @@ class StreamLabeller:
     """Takes a stream in and gives it out labelled; ``limit`` bounds one record, and what is held, in bytes."""
 
     def __init__(self, dialect: Dialect, asked: Asked, done: Done, limit: int) -> None:
-        self._dialect = dialect
-        self._asked = asked
-        self._done = done
-        self._limit = limit
-        self._splitter = Splitter(limit)
-        self._queue: deque[_Pending] = deque()
+        self._dialect, self._asked, self._done, self._limit = dialect, asked, done, limit
+        self._splitter = Splitter()
+        self._incoming: deque[Block] = deque()  # whole, and not looked at
+        self._queue: deque[_Pending] = deque()  # held
+        self._out: list[_Pending] = []  # may leave, at the end of this call
         self._queued = 0
         self._units: dict[Hashable, _Unit] = {}
         self._recognised = False
+        self._harmless = False  # a record that holds nothing, or an error, was there
+        self._error = False
         self._awaits_metadata = "body" in done.mark.carriers
         self._replaces_metadata = False
         self._passes = False
-        self._failed = b""
         self._ragged = False  # the last record has no blank line behind it
 
     @property
@@ -81,36 +86,49 @@ class StreamLabeller:
 
     @property
     def retained(self) -> bytes:
-        return self._failed or b"".join(pending.block.raw for pending in self._queue if not pending.ours) + self._splitter.rest
+        known = b"".join(pending.block.raw for pending in (*self._out, *self._queue) if not pending.ours)
+        return known + b"".join(block.raw for block in self._incoming) + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._passes:
             return (data,)
-        retained = self.retained
-        out: list[bytes] = []
-        try:
-            for block in self._splitter.feed(data):
-                self._take(block, out)
-        except (LabellingError, FramingError) as error:
-            # Nothing of this call leaves: what was retained before it, and what it was given, still is.
-            self._failed = retained + data
-            raise LabellingError(str(error)) from None
-        if self._is_settled():
-            self._passes = True
-            self._write_items()
-            out += [block.raw for block in self._splitter.end()]
-        return (b"".join(out),) if out else ()
+        self._incoming += self._splitter.feed(data)
+        self._look()
+        if not self._passes:
+            self._bound(self._splitter.size)
+        return self._leave()
 
     def end(self) -> Sequence[Piece]:
         if self._passes:
             return ()
-        self._failed = self.retained
-        out: list[bytes] = []
-        for block in self._splitter.end():
-            self._take(block, out)
-            self._ragged = block.data is not None
-        self._settle(out)
-        return (b"".join(out),) if out else ()
+        self._incoming += (last := self._splitter.end())
+        self._look()
+        self._ragged = any(block.data is not None for block in last)
+        self._settle()
+        return self._leave()
+
+    def _look(self) -> None:
+        """Take what has come, record by record, until all is settled; one that fails is still there: it is retained."""
+        while self._incoming and not self._passes:
+            self._take(self._incoming[0])
+            self._incoming.popleft()
+            if self._is_settled():
+                self._passes = True
+                self._write_items()
+
+    def _leave(self) -> Sequence[Piece]:
+        """Give out what may leave. Written only once the whole call has succeeded: what fails leaves as it came."""
+        out = [self._written(pending) for pending in self._out]
+        self._out.clear()
+        if self._passes:
+            out.append(self.retained)
+            self._incoming.clear()
+            self._splitter = Splitter()
+        return (b"".join(out),) if any(out) else ()
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
+            raise LabellingError(f"a record of the stream is longer than {self._limit} bytes")
 
     def _is_settled(self) -> bool:
         """Whether all is done: the metadata is out, every unit that was asked for is decided, no suffix is due."""
@@ -124,17 +142,15 @@ class StreamLabeller:
             return False
         return all(unit.skipped is not None for unit in self._units.values())
 
-    def _take(self, block: Block, out: list[bytes]) -> None:
+    def _take(self, block: Block) -> None:
         """One record: look, decide, and let go of what may leave."""
+        self._bound(len(block.raw))
         if block.data is None or not block.data.strip():
-            if self._queue or not _is_harmless(block.raw):
-                self._enqueue(_Pending(block), out)
-            else:
-                out.append(block.raw)
+            self._enqueue(_Pending(block), harmless=block.data is not None or _is_harmless(block.raw))
             return
         if self._dialect.terminal and block.data.strip() == self._dialect.terminal:
-            self._settle(out)
-            out.append(block.raw)
+            self._settle()
+            self._out.append(_Pending(block))
             return
         try:
             document = parse(block.data)
@@ -144,34 +160,42 @@ class StreamLabeller:
         found = content(self._dialect, self._dialect.stream, document)
         if found.media:
             raise LabellingError("the stream holds pictures, which cannot be labelled in a stream yet")
-        if found.error:
-            self._done.error = self._recognised = True
-        elif found.recognised:
-            self._recognised = True
+        refuse_unknown(self._dialect, found)
+        harmless = found.error or found.empty
+        self._harmless |= harmless
+        self._error |= found.error
+        self._recognised |= found.recognised and not harmless
+        # Where there is content beside it, the error is told at the end: the head that leaves before claims a label.
+        self._done.error = self._error and not self._recognised
+        if found.recognised and not found.error:
             if self._awaits_metadata:
                 self._mark_record(document, pending)
             for unit in found.units:
-                self._step(unit, pending, out)
-        self._enqueue(pending, out)
+                self._step(unit, pending)
+        self._enqueue(pending, harmless=harmless)
 
-    def _enqueue(self, pending: _Pending, out: list[bytes]) -> None:
-        self._queue.append(pending)
-        if not self._holds():
-            self._release(out)
+    def _enqueue(self, pending: _Pending, *, harmless: bool = False) -> None:
+        """The record leaves behind what is held, or is held. A harmless one need not wait until the stream is known."""
+        if not self._holds(harmless):
+            self._queue.append(pending)
+            self._release()
             return
         self._queued += len(pending.block.raw)
         if self._queued > self._limit:
             raise LabellingError("the stream does not begin like one that the dialect knows")
+        self._queue.append(pending)
 
-    def _holds(self) -> bool:
-        return not self._recognised or any(unit.held for unit in self._units.values())
+    def _holds(self, harmless: bool) -> bool:
+        if not self._recognised:
+            return bool(self._queue) or not harmless
+        return any(unit.held for unit in self._units.values())
 
-    def _release(self, out: list[bytes]) -> None:
-        while self._queue:
-            out.append(self._written(self._queue.popleft()))
+    def _release(self) -> None:
+        self._out += self._queue
+        self._queue.clear()
         self._queued = 0
 
-    def _step(self, found: Unit, pending: _Pending, out: list[bytes]) -> None:
+    def _step(self, found: Unit, pending: _Pending) -> None:
         """What one record says of one unit."""
         unit = self._units.get(found.key)
         if unit is None:
@@ -184,10 +208,11 @@ class StreamLabeller:
             self._decide(unit, ended=found.closes)
         if text and not unit.skipped and self._done.mark.suffix:
             unit.last = (pending.block, found)
+            unit.tail = (unit.tail + text)[-_TAIL:]
         if found.closes and unit.text and not unit.closed:
             unit.closed = True
             self._decide(unit, ended=True)
-            self._suffix(unit, found, pending, out)
+            self._suffix(unit, found, pending)
 
     def _decide(self, unit: _Unit, *, ended: bool) -> None:
         if unit.skipped is not None:
@@ -202,45 +227,58 @@ class StreamLabeller:
             pending.prefixes.append(place)
             unit.placed = ("prefix",)
 
-    def _suffix(self, unit: _Unit, found: Unit, pending: _Pending, out: list[bytes]) -> None:
+    def _suffix(self, unit: _Unit, found: Unit, pending: _Pending) -> None:
         """The unit closes with this record: its suffix goes into it, or out before it."""
-        if unit.skipped != "" or unit.last is None:
+        if not self._owes_suffix(unit) or unit.last is None:
             return
         if found.parts:
             unit.placed += ("suffix",)
             pending.suffixes.append(found.parts[-1][0])
         else:
-            self._copy(unit.last, unit, out)
+            self._copy(unit.last, unit)
 
-    def _copy(self, last: tuple[Block, Unit], unit: _Unit, out: list[bytes]) -> None:
+    def _owes_suffix(self, unit: _Unit) -> bool:
+        """Whether the unit, whose text is all here, gets a suffix: not where it ends with a notice already."""
+        if unit.skipped != "" or unit.last is None:
+            return False
+        if self._done.mark.operator.notices.trailing(unit.tail) is None:
+            return True
+        unit.skipped = "" if unit.placed else ALREADY
+        return False
+
+    def _copy(self, last: tuple[Block, Unit], unit: _Unit) -> None:
         """The suffix goes out in a record of its own."""
         unit.placed += ("suffix",)
-        self._enqueue(_Pending(closing_record(*last, self._done.mark.suffix, self._dialect.metadata), ours=True), out)
+        self._enqueue(_Pending(closing_record(*last, self._done.mark.suffix, self._dialect.metadata), ours=True))
 
-    def _settle(self, out: list[bytes]) -> None:
+    def _settle(self) -> None:
         """The stream is at its end: what was unclear is decided, what was held leaves, or nothing was found."""
-        if not self._recognised:
+        if not self._recognised and (self._queue or not self._harmless):
             raise NothingFound(f"the stream holds nothing that the dialect {self._dialect.name} knows")
         for unit in self._units.values():
             self._decide(unit, ended=True)
-            if unit.skipped == "" and not unit.closed and unit.last is not None:
-                self._close(unit.last, unit, out)
-        self._release(out)
+            if not unit.closed and unit.last is not None and self._owes_suffix(unit):
+                self._close(unit.last, unit)
+        self._release()
         self._write_items()
 
-    def _close(self, last: tuple[Block, Unit], unit: _Unit, out: list[bytes]) -> None:
+    def _close(self, last: tuple[Block, Unit], unit: _Unit) -> None:
         """The stream ended and nothing closed the unit: its suffix is still due."""
         unit.closed = True
         if not self._ragged:
-            self._copy(last, unit, out)
+            self._copy(last, unit)
         elif not unit.placed:
             raise LabellingError("the stream broke off where the notice at its end was due")
 
     def _mark_record(self, document: dict[str, Any], pending: _Pending) -> None:
-        """This record carries the answer's implicit label."""
+        """This record carries the answer's implicit label.
+
+        A trusted upstream may repeat its own in every record; only the one here becomes ours, for what comes once all
+        is settled is not read. The repetitions name the same producer, without us as its propagator.
+        """
         self._awaits_metadata = False
         pending.metadata = True
-        name, mark = self._dialect.metadata, self._done.mark
+        name = self._dialect.metadata
         if name in document:
             self._replaces_metadata = True
             self._done.keep(upstream_label(document[name]), "the stream")
@@ -267,6 +305,7 @@ class StreamLabeller:
 
     def _write_items(self) -> None:
         done = self._done
+        done.error = self._error
         if done.parts:
             return
         for unit in self._units.values():
@@ -275,6 +314,6 @@ class StreamLabeller:
 
 
 def _is_harmless(raw: bytes) -> bool:
-    """Whether a block without data is a comment, or names fields that the standard knows: nothing that anybody shows."""
+    """Whether a block without data is a comment, or names fields that the standard knows: nobody shows it."""
     block = raw.lstrip(b"\xef\xbb\xbf\r\n")
     return not block or block.startswith((b":", b"event:", b"id:", b"retry:"))

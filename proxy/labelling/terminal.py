@@ -1,4 +1,4 @@
-"""The record that ends a stream for its client, found in passing: what comes from it on leaves only after the record is kept.
+"""The record that ends a stream for its client, found in passing: from it on, all leaves only once the record is kept.
 
 Clients stop reading at ``data: [DONE]``, before the connection's own end. The stream is not parsed here: a raw line end
 cannot stand inside JSON, so a marker that stands alone on a data line is the record and nothing else.

@@ -1,7 +1,7 @@
 """Grey levels of a PNG in other terms: those of another depth, and without the one that is declared transparent.
 
-Law: black stays black and white stays white, and what is drawn through `opaque` does not show what lies beneath it. A
-table has one entry for each of 256 levels.
+Law: in another depth black stays black and white stays white; what is drawn through `opaque` never shows what lies
+beneath it. A table has one entry for each of 256 levels.
 """
 
 

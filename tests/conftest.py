@@ -1,0 +1,10 @@
+"""How hypothesis tries: at random here, and the same on every run of CI (where the environment has CI set)."""
+
+import os
+
+from hypothesis import settings
+
+# No deadlines: how long an example takes says more about the machine than about the code.
+settings.register_profile("here", deadline=None, print_blob=True)
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
