@@ -8,7 +8,7 @@ from proxy.client import Client
 from proxy.label.identifier import derived_id
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decode, decoders
-from proxy.labelling.errors import LabellingError
+from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
 from proxy.labelling.plan import Label, acts, framing, label, needs_no_label, unlabellable
@@ -134,6 +134,7 @@ class Answer:
         return None
 
     def _undone(self, data: bytes) -> bytes:
+        """What ``data`` decodes to. Raises Blocked for a bomb: what it holds can neither be labelled nor passed on."""
         self._account.bytes_in += len(data)
         if not self._chain:
             return data
@@ -142,7 +143,7 @@ class Answer:
         for piece in decode(self._chain, data):
             size += len(piece)
             if size > limit:
-                raise LabellingError(f"the answer is longer than {limit} bytes")
+                raise Blocked(f"a piece of the answer decodes to more than {limit} bytes")
             parts.append(piece)
         return b"".join(parts)
 

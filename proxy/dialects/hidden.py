@@ -16,10 +16,17 @@ from proxy.dialects.paths import MISSING, Each, Path
 
 @dataclass(slots=True)
 class _Shape:
-    """What the rules know of one place: those that read text there, and the members below it."""
+    """What the rules know of one place: those that read text there, the members below it, and the names under which
+    rules read text elsewhere."""
 
     rules: list[TextRule] = field(default_factory=list)
     below: dict[str, "_Shape"] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+
+    def know(self, names: tuple[str, ...]) -> None:
+        self.beside = tuple(name for name in names if name not in self.below)
+        for shape in self.below.values():
+            shape.know(names)
 
 
 def in_element(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
@@ -27,7 +34,7 @@ def in_element(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
     shape, names = _shape(rules, each.text)
     if type(element) is dict and shape.below.keys().isdisjoint(element):
         return _anywhere(element, names)  # an element of another shape: there is no way to follow
-    return _hides(shape, element, names)
+    return _hides(shape, element)
 
 
 def in_document(rules: tuple[TextRule, ...], document: Any) -> bool:
@@ -50,17 +57,21 @@ def _shape(rules: tuple[TextRule, ...], each: str) -> tuple[_Shape, tuple[str, .
             for name in (rule.span or rule.text).names:
                 at = at.below.setdefault(name, _Shape())
             at.rules.append(rule)
-    return root, tuple({rule.text.names[-1]: None for rule in rules})
+    names = tuple({rule.text.names[-1]: None for rule in rules})
+    root.know(names)
+    return root, names
 
 
-def _hides(shape: _Shape, value: Any, names: tuple[str, ...]) -> bool:
-    if _is_empty(value):
-        return False
-    if type(value) is dict:
-        if any(name not in shape.below and _is_text(value.get(name)) for name in names):
-            return True
-        if any(name in value and _hides(below, value[name], names) for name, below in shape.below.items()):
-            return True
+def _hides(shape: _Shape, value: Any) -> bool:
+    if not value:
+        return not _is_empty(value)
+    if type(value) is dict:  # plain loops: every record of a tool call comes here
+        for name in shape.beside:
+            if name in value and _is_text(value[name]):
+                return True
+        for name, below in shape.below.items():
+            if name in value and _hides(below, value[name]):
+                return True
         return not shape.below
     if type(value) is str:
         return all(rule.span is not None for rule in shape.rules)

@@ -1,1 +1,1 @@
-"""How a body is cut into records and joined again. No byte is lost: the raw pieces that come out join to what went."""
+"""How a body is cut into records and joined again. No byte is lost: raw pieces that come out join to what went in."""

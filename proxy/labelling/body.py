@@ -134,4 +134,3 @@ def upstream_label(value: object) -> Aigc:
         return parse_aigc(json.dumps(value))
     except LabelError:
         raise LabellingError("the answer carries a label that cannot be read") from None
-

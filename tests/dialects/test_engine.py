@@ -117,6 +117,113 @@ def test_what_is_known(recognised: bool, error: bool, document: Any) -> None:
     assert (recognised, error) == (found.recognised, found.error)
 
 
+PART = {"type": "text", "text": "a"}
+
+KNOWN: list[Any] = [
+    None,
+    "",
+    "a",
+    [],
+    {},
+    [PART],
+    [PART, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "refusal", "refusal": "no"}],
+    [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}],
+    [{"type": "text", "text": ""}, {"type": "text", "text": None}, {"type": "text"}, {"type": "x", "text": ""}, None],
+]
+UNKNOWN: list[Any] = [
+    7,
+    0,
+    True,
+    {"text": "a"},
+    {"type": "text"},
+    ["a"],
+    [7],
+    [["a"]],
+    [{"type": "x", "text": "a"}],
+    [{"text": "a"}],
+    [PART, {"type": "x", "text": "a"}],
+    [{"type": "text", "text": {"value": "a"}}],
+    [{"type": "x", "text": ["a"]}],
+]
+
+
+@pytest.mark.parametrize("value", KNOWN, ids=repr)
+def test_forms_that_are_known(value: Any) -> None:
+    assert body({"choices": [choice(value)]}).unknown is None
+    assert record({"choices": [delta(value)]}).unknown is None
+    assert body({"data": [{"choices": [choice(value)]}]}).unknown is None or isinstance(value, list)
+
+
+@pytest.mark.parametrize("value", UNKNOWN, ids=repr)
+def test_text_in_a_form_that_no_rule_reads(value: Any) -> None:
+    assert body({"choices": [choice("b", 1), choice(value)]}).unknown == ("choices", 1)
+    assert record({"choices": [delta("b", 1), delta(value)]}).unknown == ("choices", 1)
+    assert body({"data": [{"choices": [choice(value)]}]}).unknown == ("data", 0, "choices", 0)
+
+
+@pytest.mark.parametrize(
+    ("known", "element"),
+    [
+        (True, {"delta": None}),
+        (True, {"delta": ""}),
+        (True, {"delta": []}),
+        (True, {"delta": {"tool_calls": [{"function": {"arguments": '{"content":1}'}}], "content": None}}),
+        (True, {"delta": {"reasoning_content": "a", "refusal": "b"}, "logprobs": {"content": [{"token": "a"}]}}),
+        (True, {"content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}),
+        (True, {"delta": {}, "text": ""}),
+        (False, {"delta": "a"}),
+        (False, {"delta": ["a"]}),
+        (False, {"delta": 7}),
+        (False, {"delta": {"text": "a"}}),
+        (False, {"delta": {"content": None}, "text": "a"}),
+        (False, {"text": "a"}),
+        (False, {"message": {"content": "a"}}),
+        (False, {"message": {"content": [{"type": "text", "text": "a"}]}}),
+        (False, "a"),
+        (False, 7),
+    ],
+)
+def test_text_beside_the_place_that_the_rules_know(known: bool, element: Any) -> None:
+    assert known is (record({"choices": [element]}).unknown is None)
+
+
+@pytest.mark.parametrize(
+    ("known", "document"),
+    [
+        (True, {"type": "ping"}),
+        (True, {"choices": []}),
+        (True, {"choices": {}}),
+        (True, {"choices": None, "content": ""}),
+        (True, {"error": {"message": "no"}, "text": "why"}),
+        (True, 7),
+        (False, {"content": "a"}),
+        (False, {"choices": [], "text": "a"}),
+        (False, {"choices": "a"}),
+        (False, {"choices": {"index": 0, "delta": {"content": "a"}}}),
+    ],
+)
+def test_text_where_there_is_no_element(known: bool, document: Any) -> None:
+    assert known is (record(document).unknown is None)
+
+
+def test_what_a_negated_filter_keeps_out_is_known() -> None:
+    rules = {"each": "candidates[*]", "span": "content.parts[?!thought]", "text": "text"}
+    dialect = parse_dialect(TABLES["openai.images"] | {"body": [rules]})
+    parts: list[Any] = [{"thought": True, "text": "hm"}, {"text": "a"}]
+    found = content(dialect, dialect.body, {"candidates": [{"content": {"parts": parts}}]})
+    assert ([unit.text for unit in found.units], found.unknown) == (["a"], None)
+    found = content(dialect, dialect.body, {"candidates": [{"content": {"parts": [*parts, {"text": ["b"]}]}}]})
+    assert found.unknown == ("candidates", 0)
+
+
+@pytest.mark.parametrize(
+    ("empty", "document"),
+    [(True, {"choices": []}), (False, {"choices": [delta(None)]}), (False, {"choices": None}), (False, {"x": 1})],
+)
+def test_what_is_empty(empty: bool, document: Any) -> None:
+    assert empty is record(document).empty
+
+
 @pytest.mark.parametrize(
     ("expected", "recognised", "document"),
     [

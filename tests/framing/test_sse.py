@@ -2,13 +2,13 @@
 
 import random
 import re
+import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.framing.errors import FramingError
 from proxy.framing.sse import Block, Splitter
 
 BOM = b"\xef\xbb\xbf"
@@ -34,8 +34,8 @@ STREAMS = {
 }
 
 
-def blocks(stream: bytes, *cuts: int, limit: int = 1000) -> list[Block]:
-    splitter = Splitter(limit)
+def blocks(stream: bytes, *cuts: int) -> list[Block]:
+    splitter = Splitter()
     ends = [0, *cuts, len(stream)]
     found = [one for start, end in pairwise(ends) for one in splitter.feed(stream[start:end])]
     return found + splitter.end()
@@ -88,18 +88,24 @@ def test_any_stream_at_any_cuts(parts: list[bytes], chance: random.Random) -> No
 
 @pytest.mark.parametrize("ending", [b"\n\n", b"\r\r", b"\r\n\r\n"])
 def test_a_block_comes_out_with_its_blank_line(ending: bytes) -> None:
-    splitter = Splitter(100)
+    splitter = Splitter()
     assert splitter.feed(b"data: 1" + ending[:-1] if ending != b"\r\n\r\n" else b"data: 1\r\n") == []
     last = ending[-1:] if ending != b"\r\n\r\n" else b"\r\n"
     assert told(splitter.feed(last)) == [b"1"]
 
 
-@pytest.mark.parametrize("cuts", [(), range(1, 120), (50,), (119,)])
-def test_a_block_over_the_limit_fails_at_every_cut(cuts: tuple[int, ...]) -> None:
-    stream = b"data: " + b"x" * 112 + b"\n\n"
-    assert told(blocks(stream, *cuts, limit=120)) == [b"x" * 112]
-    with pytest.raises(FramingError, match="longer than 119 bytes"):
-        blocks(stream, *cuts, limit=119)
+@pytest.mark.parametrize("ending", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+def test_a_long_block_takes_no_longer_for_coming_in_small_chunks(ending: bytes) -> None:
+    """Where every chunk were copied or searched again with all before it, this would take half a minute."""
+    splitter, chunk, count = Splitter(), b"x" * 512, 16_384
+    began = time.monotonic()
+    splitter.feed(b"data: ")
+    for _ in range(count):
+        assert splitter.feed(chunk) == []
+    assert splitter.size == 6 + 512 * count
+    (block,) = splitter.feed(ending)
+    assert time.monotonic() - began < 5
+    assert block.data == chunk * count
 
 
 @pytest.mark.parametrize(
@@ -132,8 +138,9 @@ def test_data_of_several_lines_stays_on_several_lines(raw: bytes) -> None:
 
 
 def test_rest_is_what_came_and_is_in_no_block() -> None:
-    splitter = Splitter(100)
-    splitter.feed(b"data: 1\n\ndata: 2")
-    assert splitter.rest == b"data: 2"
+    splitter = Splitter()
+    splitter.feed(b"data: 1\n\ndata")
+    splitter.feed(b": 2")
+    assert (splitter.rest, splitter.size) == (b"data: 2", 7)
     splitter.feed(b"\n\n")
-    assert splitter.rest == b""
+    assert (splitter.rest, splitter.size) == (b"", 0)

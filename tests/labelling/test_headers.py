@@ -5,7 +5,7 @@ import pytest
 from proxy.labelling import headers as fields
 from proxy.labelling.headers import Peer, outbound, passed, relabelled
 from proxy.labelling.message import Headers, RequestHead
-from proxy.labelling.outcome import Done
+from proxy.labelling.outcome import Done, TextDone
 from tests.labelling.answers import decision, marked
 
 PEER = Peer("192.0.2.7", "https")
@@ -163,6 +163,14 @@ def test_a_failure_is_said_and_nothing_is_claimed() -> None:
     mark = marked(decision(metadata=("header", "disclosure")))
     done = Done(mark, mark.aigc.compact().encode(), failure="it broke")
     assert ours(done) == [(b"countermark-policy", b"abcd"), (b"countermark-status", b"unlabelled")]
+
+
+def test_nothing_is_claimed_of_an_error() -> None:
+    mark = marked(decision(metadata=("header", "disclosure")))
+    done = Done(mark, mark.aigc.compact().encode(), error=True)
+    assert ours(done) == [(b"countermark-policy", b"abcd")]
+    done.parts.append(TextDone("choices[0]", ("prefix",), ""))  # a stream that broke off with an error
+    assert {b"countermark-policy", b"countermark-aigc", b"ai-disclosure"} == {name for name, _ in ours(done)}
 
 
 def test_a_model_that_is_no_header_value() -> None:

@@ -57,6 +57,24 @@ def test_a_trusted_upstreams_label_gets_a_propagator() -> None:
     assert (made.content_propagator, made.propagate_id) == ("ACME", ID)
 
 
+@pytest.mark.parametrize(
+    ("reason", "change"),
+    [
+        ("Label is '9'", {"label": "9"}),
+        ("ContentProducer holds", {"content_producer": "a b"}),
+        ("ProduceID holds", {"produce_id": "一"}),
+        ("ReservedCode1 has", {"reserved_code1": "x" * 2049}),
+        ("neither ContentProducer", {"content_producer": "", "content_propagator": ""}),
+    ],
+)
+def test_a_label_that_breaks_the_standard_is_not_passed_on(reason: str, change: dict[str, str]) -> None:
+    with pytest.raises(LabellingError, match=f"^it carries a label that may not be passed on: {reason}"):
+        kept(marked(trusted=True), marked().aigc, (OTHER._replace(**change),), "it")
+    with pytest.raises(LabellingError) as error:
+        kept(marked(trusted=True), marked().aigc, (OTHER._replace(label="x" * 9999),), "it")
+    assert len(str(error.value)) < 300
+
+
 def test_our_own_label_is_trusted_anyway() -> None:
     chained = Aigc.first_write("ACME", "1234")
     assert kept(marked(), marked().aigc, (chained,), "it").produce_id == "1234"

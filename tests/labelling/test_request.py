@@ -25,6 +25,7 @@ from tests.labelling.answers import (
 )
 
 NOTICES = OPERATOR.notices
+UNICODE = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 
 
 def asked(server: str = "openai", **request: Any) -> Asked:
@@ -134,6 +135,29 @@ def test_continuation(expected: bool, server: str, request_: dict[str, Any]) -> 
 def test_what_is_no_request_is_left_to_the_upstream(body: bytes) -> None:
     for dialect in (CHAT, IMAGES):
         assert body == read(dialect, NOTICES, body).body
+
+
+ASKS = json.dumps(
+    {"model": "模", "stream": True, "n": 2, "response_format": {"type": "json_object"}, "messages": [LABELLED]},
+    ensure_ascii=False,
+)
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", *UNICODE])
+def test_a_request_is_read_in_every_coding_that_servers_read(coding: str) -> None:
+    body = ASKS.encode(coding)
+    found = read(CHAT.spoken_by("llamacpp"), NOTICES, body)
+    assert Asked("模", streaming=True, units=2, machine=Machine(json=True), continued=True) == found.asked
+    expected = ASKS.replace(json.dumps(PREFIX, ensure_ascii=False)[1:-1], "") if coding.startswith("utf-8") else ASKS
+    assert expected.encode(coding) == found.body
+    assert found.stripped == (expected != ASKS)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", b"\xff\xfe{", b"\xef\xbb\xbf" * 2 + b"{}", ("[" * 100_000).encode("utf-16")]
+)
+def test_what_nobody_reads_in_any_coding(body: bytes) -> None:
+    assert (Asked(), body, 0) == read(CHAT, NOTICES, body)
 
 
 def test_a_request_nested_too_deeply_to_be_cut_is_left_alone() -> None:

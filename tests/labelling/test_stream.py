@@ -2,14 +2,17 @@
 
 import json
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.framing.json_text import quote
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done
+from proxy.labelling.plan import Bounds
 from proxy.labelling.request import Asked
 from proxy.labelling.stream import StreamLabeller
 from proxy.policy.decision import Position
@@ -147,6 +150,51 @@ def test_as_long_as_something_is_due_all_is_read(
     for record in first:
         fed(one, event(record))
     assert not one.passes
+
+
+@pytest.mark.parametrize("cuts", [(), tuple(range(1, 200)), (50,), (199,)])
+def test_a_record_over_the_bound_fails_at_every_cut(cuts: tuple[int, ...]) -> None:
+    start = event(delta(""))
+    record = event(delta("x" * 300))[:-1]
+    stream = start + record + b"\n"
+    ends = [0, *(len(start) + cut for cut in cuts), len(stream)]
+    chunks = [stream[begin:end] for begin, end in pairwise(ends)]
+    for limit, passes in ((len(record) + 1, True), (len(record), False)):
+        sent = answer(chunks, bounds=Bounds(0, limit), media_type=b"text/event-stream")
+        assert passes is not sent.blocked.startswith("a record of the stream is longer than")
+
+
+deltas = st.lists(st.tuples(st.integers(0, 1), words), max_size=9)
+
+
+@given(deltas, st.sampled_from([b"data: {broken\n\n", event({"content": "x"})]), deltas, st.randoms())
+def test_what_passes_after_a_failure_is_all_that_came(
+    before: list[tuple[int, str]], broken: bytes, behind: list[tuple[int, str]], chance: random.Random
+) -> None:
+    """What left before, what was retained and the rest join to what came in; only what left before is labelled."""
+    records = [event(delta(text, index)) for index, text in before]
+    stream = b"".join(records) + broken + b"".join(event(delta(text, index)) for index, text in behind) + b"data: {"
+    mark = marked(decision(on_failure="pass"))
+    for chunks in cuttings(stream, seed=chance.randrange(999), most=3):
+        sent = answer(chunks, asked=Asked(units=3), with_mark=mark, media_type=b"text/event-stream")
+        assert sent.done.failure
+        bare = sent.data.replace(b',"AIGC":' + sent.done.aigc_json, b"").replace(quote(PREFIX), b"")
+        assert stream.replace(quote(PREFIX), b"") == bare
+        assert sent.data.endswith(stream[sum(map(len, records)) :])
+
+
+@pytest.mark.parametrize(("expected", "records"), [(True, []), (False, [delta("Hi")])])
+def test_an_error_is_told_at_once_only_where_nothing_was_generated(expected: bool, records: list[Any]) -> None:
+    """The head leaves behind the first records: it must not say that there is nothing to label where there is."""
+    error: dict[str, Any] = {"error": {"message": "busy"}}
+    for order in ([error, *records], [*records, error]):
+        mark = marked()
+        done = Done(mark, mark.aigc.compact().encode())
+        one = StreamLabeller(CHAT, Asked(units=2), done, 4096)
+        one.feed(b"".join(map(event, order)))
+        assert expected is done.error
+        one.feed(DONE)
+        assert done.error
 
 
 @pytest.mark.parametrize("chunk", [7, 64, 1000])
