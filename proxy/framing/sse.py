@@ -7,6 +7,7 @@ to drop it), so a label must reach it.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _blank_line = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)").search
@@ -48,42 +49,45 @@ class Splitter:
     """
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._buffer = b""  # holds blocks that nobody has asked for yet, from `_at` on
+        self._at = 0
+        self._parts: list[bytes] = []  # what came behind it and ends no block
         self._size = 0
-        self._tail = b""  # the last bytes kept: a blank line may have begun in them
+        self._tail = b""  # the last bytes of that: a blank line may have begun in them
 
-    def feed(self, chunk: bytes) -> list[Block]:
-        """The blocks that are whole now."""
-        rest, searched = chunk, 0
-        if self._parts:
-            self._parts.append(chunk)
-            window = self._tail + chunk
-            if _blank_line(window) is None:
-                self._size += len(chunk)
-                self._tail = window[-_BEGUN:]
-                return []
-            rest, searched = b"".join(self._parts), self._size
-        blocks: list[Block] = []
-        at = 0
-        match = _blank_line(rest, max(searched - _BEGUN, 0))
-        while match and not (match.end() == len(rest) and rest.endswith(b"\n\r")):  # half a CRLF: its LF belongs here
-            raw = rest[at : match.end()]
-            at = match.end()
-            blocks.append(Block(raw, _data(raw)))
-            match = _blank_line(rest, at)
-        self._keep(rest[at:])
-        return blocks
+    def feed(self, chunk: bytes) -> Iterator[Block]:
+        """The blocks that are whole now, each cut when it is asked for: whoever stops asking has the others in ``rest``."""
+        searched = 0 if self._buffer else max(self._size - _BEGUN, 0)
+        window = self._tail + chunk
+        self._parts.append(chunk)
+        self._size += len(chunk)
+        if not self._buffer and _blank_line(window) is None:
+            self._tail = window[-_BEGUN:]
+            return iter(())
+        self._buffer, self._at, self._parts = self.rest, 0, []
+        return self._cut(searched)
 
-    def end(self) -> list[Block]:
+    def end(self) -> Iterator[Block]:
         """The block that the stream ended in, if any."""
         raw = self.rest
         self._keep(b"")
-        return [Block(raw, _data(raw))] if raw else []
+        return iter([Block(raw, _data(raw))] if raw else [])
+
+    def _cut(self, searched: int) -> Iterator[Block]:
+        buffer = self._buffer
+        match = _blank_line(buffer, searched)
+        # Half a CRLF is waited for: its LF belongs to the block.
+        while match and not (match.end() == len(buffer) and buffer.endswith(b"\n\r")):
+            raw = buffer[self._at : match.end()]
+            self._at = match.end()
+            self._size -= len(raw)
+            yield Block(raw, _data(raw))
+            match = _blank_line(buffer, self._at)
+        self._keep(buffer[self._at :])
 
     def _keep(self, rest: bytes) -> None:
-        self._parts = [rest] if rest else []
-        self._size = len(rest)
-        self._tail = rest[-_BEGUN:]
+        self._buffer, self._at, self._parts = b"", 0, [rest]
+        self._size, self._tail = len(rest), rest[-_BEGUN:]
 
     @property
     def size(self) -> int:
@@ -93,7 +97,7 @@ class Splitter:
     @property
     def rest(self) -> bytes:
         """What has come in and is in no block yet."""
-        return b"".join(self._parts)
+        return self._buffer[self._at :] + b"".join(self._parts)
 
 
 def _split(raw: bytes) -> list[tuple[bytes, bytes]]:

@@ -10,7 +10,7 @@ is due, nothing is parsed any more, from the next record on, wherever the reads 
 """
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class StreamLabeller:
     def __init__(self, dialect: Dialect, asked: Asked, done: Done, limit: int) -> None:
         self._dialect, self._asked, self._done, self._limit = dialect, asked, done, limit
         self._splitter = Splitter()
-        self._incoming: deque[Block] = deque()  # whole, and not looked at
+        self._block: Block | None = None  # the one that is looked at
         self._queue: deque[_Pending] = deque()  # held
         self._out: list[_Pending] = []  # may leave, at the end of this call
         self._queued = 0
@@ -87,13 +87,13 @@ class StreamLabeller:
     @property
     def retained(self) -> bytes:
         known = b"".join(pending.block.raw for pending in (*self._out, *self._queue) if not pending.ours)
-        return known + b"".join(block.raw for block in self._incoming) + self._splitter.rest
+        looked_at = self._block.raw if self._block is not None else b""
+        return known + looked_at + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._passes:
             return (data,)
-        self._incoming += self._splitter.feed(data)
-        self._look()
+        self._look(self._splitter.feed(data))
         if not self._passes:
             self._bound(self._splitter.size)
         return self._leave()
@@ -101,20 +101,22 @@ class StreamLabeller:
     def end(self) -> Sequence[Piece]:
         if self._passes:
             return ()
-        self._incoming += (last := self._splitter.end())
-        self._look()
+        last = [*self._splitter.end()]
+        self._look(last)
         self._ragged = any(block.data is not None for block in last)
         self._settle()
         return self._leave()
 
-    def _look(self) -> None:
+    def _look(self, blocks: Iterable[Block]) -> None:
         """Take what has come, record by record, until all is settled; one that fails is still there: it is retained."""
-        while self._incoming and not self._passes:
-            self._take(self._incoming[0])
-            self._incoming.popleft()
+        for block in blocks:
+            self._block = block
+            self._take(block)
+            self._block = None
             if self._is_settled():
                 self._passes = True
                 self._write_items()
+                return
 
     def _leave(self) -> Sequence[Piece]:
         """Give out what may leave. Written only once the whole call has succeeded: what fails leaves as it came."""
@@ -122,7 +124,6 @@ class StreamLabeller:
         self._out.clear()
         if self._passes:
             out.append(self.retained)
-            self._incoming.clear()
             self._splitter = Splitter()
         return (b"".join(out),) if any(out) else ()
 

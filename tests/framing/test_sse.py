@@ -38,7 +38,7 @@ def blocks(stream: bytes, *cuts: int) -> list[Block]:
     splitter = Splitter()
     ends = [0, *cuts, len(stream)]
     found = [one for start, end in pairwise(ends) for one in splitter.feed(stream[start:end])]
-    return found + splitter.end()
+    return [*found, *splitter.end()]
 
 
 def told(found: list[Block]) -> list[bytes]:
@@ -89,7 +89,7 @@ def test_any_stream_at_any_cuts(parts: list[bytes], chance: random.Random) -> No
 @pytest.mark.parametrize("ending", [b"\n\n", b"\r\r", b"\r\n\r\n"])
 def test_a_block_comes_out_with_its_blank_line(ending: bytes) -> None:
     splitter = Splitter()
-    assert splitter.feed(b"data: 1" + ending[:-1] if ending != b"\r\n\r\n" else b"data: 1\r\n") == []
+    assert [*splitter.feed(b"data: 1" + ending[:-1] if ending != b"\r\n\r\n" else b"data: 1\r\n")] == []
     last = ending[-1:] if ending != b"\r\n\r\n" else b"\r\n"
     assert told(splitter.feed(last)) == [b"1"]
 
@@ -101,7 +101,7 @@ def test_a_long_block_takes_no_longer_for_coming_in_small_chunks(ending: bytes) 
     began = time.monotonic()
     splitter.feed(b"data: ")
     for _ in range(count):
-        assert splitter.feed(chunk) == []
+        assert [*splitter.feed(chunk)] == []
     assert splitter.size == 6 + 512 * count
     (block,) = splitter.feed(ending)
     assert time.monotonic() - began < 5
@@ -139,8 +139,17 @@ def test_data_of_several_lines_stays_on_several_lines(raw: bytes) -> None:
 
 def test_rest_is_what_came_and_is_in_no_block() -> None:
     splitter = Splitter()
-    splitter.feed(b"data: 1\n\ndata")
+    list(splitter.feed(b"data: 1\n\ndata"))
     splitter.feed(b": 2")
     assert (splitter.rest, splitter.size) == (b"data: 2", 7)
-    splitter.feed(b"\n\n")
+    list(splitter.feed(b"\n\n"))
+    assert (splitter.rest, splitter.size) == (b"", 0)
+
+
+def test_whoever_stops_asking_has_the_others_in_rest() -> None:
+    splitter = Splitter()
+    first = next(splitter.feed(b"data: 1\n\ndata: 2\n\ndata: 3\n\nda"))
+    assert (first.data, splitter.rest) == (b"1", b"data: 2\n\ndata: 3\n\nda")
+    assert splitter.size == len(splitter.rest)
+    assert [block.data for block in splitter.feed(b"ta: 4\n\n")] == [b"2", b"3", b"4"]
     assert (splitter.rest, splitter.size) == (b"", 0)
