@@ -4,7 +4,6 @@ Clients stop reading at ``data: [DONE]``, before the connection's own end. The s
 cannot stand inside JSON, so a marker that stands alone on a data line is the record and nothing else.
 """
 
-import re
 from collections.abc import Sequence
 
 from proxy.labelling.transform import Conclude, Piece
@@ -17,7 +16,6 @@ class Terminal:
 
     def __init__(self, marker: bytes) -> None:
         self._marker = marker
-        self._line = re.compile(rb"(?<=[\r\n])data: ?" + re.escape(marker)).search
         self._keep = len(marker) + _TAIL
         self._tail = b"\n"  # the stream begins a line
         self._seen = not marker
@@ -26,14 +24,25 @@ class Terminal:
         if self._seen:
             return (data,)
         window = self._tail + data
-        if self._marker in window:
-            match = self._line(window)
-            if match is not None and match.end() > len(self._tail):
+        at = window.find(self._marker)
+        while at >= 0:
+            start = _line_of(window, at)
+            if start >= 0 and at + len(self._marker) > len(self._tail):
                 self._seen = True
-                at = max(match.start() - len(self._tail), 0)
-                return (data[:at], Conclude(data[at:])) if at else (Conclude(data),)
+                cut = max(start - len(self._tail), 0)
+                return (data[:cut], Conclude(data[cut:])) if cut else (Conclude(data),)
+            at = window.find(self._marker, at + 1)
         self._tail = window[-self._keep :]
         return (data,)
 
     def end(self) -> Sequence[Piece]:
         return ()
+
+
+def _line_of(window: bytes, at: int) -> int:
+    """Where the data line begins whose data begins at ``at``, or -1 where no such line does."""
+    for field in (b"data: ", b"data:"):
+        start = at - len(field)
+        if start > 0 and window.startswith(field, start) and window[start - 1] in b"\r\n":
+            return start
+    return -1
