@@ -1,4 +1,4 @@
-"""The response to a claimed request, on its way to the client: passed with the reason, labelled whole, or as a stream."""
+"""The response to a claimed request, on its way to the client: passed with the reason, or labelled, whole or streamed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,8 @@ class Answer:
     """One response of the upstream's, and what it takes to send it on."""
 
     __slots__ = (
-        "_account", "_asked", "_chain", "_claim", "_client", "_decisions", "_headers", "_lease", "_response", "_service", "_status"
+        "_account", "_asked", "_chain", "_claim", "_client", "_decisions", "_headers", "_lease",
+        "_response", "_service", "_status",
     )  # fmt: skip
 
     def __init__(

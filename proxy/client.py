@@ -75,7 +75,7 @@ class Client:
         return self._scope["raw_path"]  # type: ignore[no-any-return]
 
     def field(self, name: bytes) -> bytes:
-        """The value of a request field that has one value, by its name in lower case; empty bytes where it is absent."""
+        """The value of a request field, the first if there are several, by its name in lower case; empty if absent."""
         return self._fields.get(name, b"")
 
     def peer(self, trusts: Callable[[str], bool]) -> Peer:

@@ -94,7 +94,9 @@ class Service:
         assert dialect is not None
         upstream = route.upstream.name
         return {
-            kind: route.rules.decide(Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming))
+            kind: route.rules.decide(
+                Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming)
+            )
             for kind in dialect.kinds
         }
 

@@ -56,7 +56,7 @@ class Splitter:
         self._tail = b""  # the last bytes of that: a blank line may have begun in them
 
     def feed(self, chunk: bytes) -> Iterator[Block]:
-        """The blocks that are whole now, each cut when it is asked for: whoever stops asking has the others in ``rest``."""
+        """The blocks that are whole now, each cut when it is asked for; who stops asking has the others in ``rest``."""
         searched = 0 if self._buffer else max(self._size - _BEGUN, 0)
         window = self._tail + chunk
         self._parts.append(chunk)

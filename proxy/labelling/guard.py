@@ -1,7 +1,7 @@
 """What happens when labelling fails: decided here and nowhere else, as the policy's ``on_failure`` says.
 
-``block``: nothing more leaves (Blocked). ``pass``: what was taken in and not given out leaves as it came, then the rest;
-the record says that the answer is unlabelled, and why. Either way the failure is noted before anything else happens.
+``block``: nothing more leaves (Blocked). ``pass``: what was taken in and not given out leaves as it came, then the
+rest; the record says that the answer is unlabelled, and why. Either way the failure is noted before anything else happens.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Guard:
             return self.fail(str(error))
 
     def fail(self, reason: str) -> Sequence[Piece]:
-        """Labelling failed, here or in Work that was done elsewhere: what may leave now. Raises Blocked where nothing may."""
+        """Labelling failed, here or in Work done elsewhere: what may leave now. Raises Blocked where nothing may."""
         self._done.failure = reason
         self._done.parts.clear()
         if self._done.mark.on_failure == "block":

@@ -22,7 +22,8 @@ class Notices:
         # As far from the end as all of them in a row can begin, with some white space.
         self._reach = sum(map(len, self._words)) + 16
         either = "|".join(map(re.escape, self._words)) or r"(?!)"
-        # The notices of several regimes stand one behind the other. A client may have trimmed the blank line, so it is optional; more than it is the model's own.
+        # The notices of several regimes stand one behind the other. A client may have trimmed the blank line, so it is
+        # optional; more than it is the model's own.
         self._leading = re.compile(rf"\s*((?:{either})+\n{{0,2}})").match
         self._trailing = re.compile(rf"(\n{{0,2}}(?:{either})+)\s*\Z").search
 

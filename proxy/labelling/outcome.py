@@ -38,7 +38,11 @@ class TextDone(NamedTuple):
 
 @dataclass(slots=True)
 class Done:
-    """What was done to one answer so far. ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream sent an error with status 200."""
+    """What was done to one answer so far.
+
+    ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
+    sent an error with status 200.
+    """
 
     mark: Mark
     aigc_json: bytes
@@ -53,12 +57,11 @@ class Done:
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(
-            part if isinstance(part, Item) else part.item(index, self.mark)
-            for index, part in enumerate(self.parts)
+            part if isinstance(part, Item) else part.item(index, self.mark) for index, part in enumerate(self.parts)
         )
 
     def outcome(self) -> tuple[Outcome, str]:
-        """One word for the answer, and the reason in words. Nothing that should carry a label and does not is a success."""
+        """One word for the answer, and the reason in words: what should carry a label and does not is no success."""
         if self.failure:
             return Outcome.UNLABELLED, self.failure
         if self.error:

@@ -40,7 +40,7 @@ class Studio:
 
 
 def label_picture(picture: Picture, studio: Studio) -> tuple[bytes, Item]:
-    """The picture with its label, in base64, and what was done. Raises LabellingError where it could not be labelled."""
+    """The picture with its label, in base64, and what was done. Raises LabellingError where it cannot be labelled."""
     try:
         before = base64.b64decode(picture.data, validate=True)
     except binascii.Error:

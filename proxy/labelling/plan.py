@@ -57,7 +57,7 @@ def acts(decisions: Mapping[str, Decision]) -> bool:
 
 
 class Unlabellable:
-    """A labeller for an answer of which is known at once that it cannot be labelled, and why: the guard decides then."""
+    """A labeller for an answer that is known at once not to be one that can be labelled: the guard decides then."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -91,7 +91,9 @@ def framing(head: ResponseHead, first: bytes) -> Framing:
         return "sse"
     if not begins:
         raise LabellingError("the answer is empty")
-    raise LabellingError(f"the answer's media type {media_type.decode('ascii', 'replace')!r} is not one that can be labelled here")
+    raise LabellingError(
+        f"the answer's media type {media_type.decode('ascii', 'replace')!r} is not one that can be labelled here"
+    )
 
 
 def label(dialect: Dialect, asked: Asked, mark: Mark, framed: Framing, bounds: Bounds) -> Label:

@@ -1,12 +1,14 @@
 """Whether a unit of text gets a notice, by what its text so far is.
 
-nothing                                                    nobody sees it: no notice
-white space, under a claim of machine mode                 wait; such records pass
-perhaps the beginning of a notice                          wait; hold the records until it is clear
-what the claim of machine mode says                        left alone
-perhaps the beginning of a choice that was claimed         wait; hold the records until it is clear
-a notice, or a continuation of a text that has one         labelled already
-anything else                                              gets one
+| text so far                                        | verdict                                        |
+|----------------------------------------------------|------------------------------------------------|
+| nothing                                            | nobody sees it: no notice                      |
+| white space, under a claim of machine mode         | wait; such records pass                        |
+| perhaps the beginning of a notice                  | wait; hold the records until it is clear       |
+| what the claim of machine mode says                | left alone                                     |
+| perhaps the beginning of a choice that was claimed | wait; hold the records until it is clear       |
+| a notice, or a continuation of a text that has one | labelled already                               |
+| anything else                                      | gets one                                       |
 """
 
 from enum import Enum
