@@ -1,4 +1,4 @@
-"""The response to a claimed request, on its way to the client: passed with the reason, or labelled, whole or streamed."""
+"""The response to a claimed request on its way to the client: passed with a reason, labelled whole, or streamed."""
 
 from collections.abc import Mapping, Sequence
 

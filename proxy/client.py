@@ -52,7 +52,8 @@ class Client:
     ``left`` that nobody waits any more."""
 
     __slots__ = (
-        "_fields", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left", "started"
+        "_fields", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left",
+        "started",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:

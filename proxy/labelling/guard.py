@@ -1,7 +1,8 @@
 """What happens when labelling fails: decided here and nowhere else, as the policy's ``on_failure`` says.
 
 ``block``: nothing more leaves (Blocked). ``pass``: what was taken in and not given out leaves as it came, then the
-rest; the record says that the answer is unlabelled, and why. Either way the failure is noted before anything else happens.
+rest; the record says that the answer is unlabelled, and why. Either way the failure is noted before anything else
+happens.
 """
 
 from collections.abc import Sequence
