@@ -86,16 +86,15 @@ class Account:
         """
         if self.settled:
             return
-        self.settled = True
-        self._counts.outcomes[outcome] += 1
         if self._ledger is None:
+            self.settled = True
+            self._counts.outcomes[outcome] += 1
             return
-        stream = self._opening is not None
         record = Record(
             self.id,
             at=self.at,
-            state=State.CLOSED if stream else State.WHOLE,
-            streaming=stream,
+            state=State.CLOSED if self.is_open else State.WHOLE,
+            streaming=self.is_open,
             status=status,
             outcome=outcome,
             reason=reason,
@@ -106,7 +105,14 @@ class Account:
             bytes_out=self.bytes_out,
             **self._facts,
         )
+        self.settled = True
         await self._kept(self._ledger.append(record))
+        self._counts.outcomes[outcome] += 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a first entry was written, to which another will belong."""
+        return self._opening is not None
 
     async def _kept(self, entry: "asyncio.Future[None]") -> None:
         try:
@@ -115,6 +121,7 @@ class Account:
             self._counts.unrecorded += 1
             log.error("a record could not be kept: %s", error)
             if self._on_failure == "block":
+                self._counts.outcomes[Outcome.BLOCKED] += 1
                 raise Unrecorded("the record of this answer could not be kept") from None
 
 

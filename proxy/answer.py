@@ -9,15 +9,18 @@ from proxy.label.identifier import derived_id
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import Blocked, LabellingError
+from proxy.labelling.location import through_us
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
-from proxy.labelling.plan import Label, acts, framing, label, needs_no_label, unlabellable
+from proxy.labelling.plan import Label, acts, framing, is_bare, label, needs_no_label, unlabellable
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Draw, Piece
 from proxy.policy.decision import Decision
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
-from proxy.upstream import Response
+from proxy.upstream import Response, Truncated
+
+_SHORT = 1 << 20  # bytes of a response that is read before its record is written
 
 
 class Answer:
@@ -58,6 +61,9 @@ class Answer:
         if why or not acts(self._decisions):
             await self._pass(why or "no rule asks for anything")
             return
+        if is_bare(head):
+            await self._bare()
+            return
         self._headers = fields.relabelled(head.headers)
         begun = b""
         try:
@@ -74,14 +80,42 @@ class Answer:
             await self._stream(plan, begun)
 
     async def _pass(self, why: str) -> None:
-        """Nothing in it needs a label: send it on as it comes."""
-        account, client = self._account, self._client
+        """Nothing in it needs a label: send it on, a short one whole, any other as it comes."""
+        account, client, response = self._account, self._client, self._response
         outcome = Outcome.ERROR_RESPONSE if self._status >= 400 else Outcome.PASSED
-        await account.settle(outcome, why, status=self._status)
-        await client.start(self._status, fields.passed(self._response.head.headers))
-        while data := await self._response.read():
+        headers = fields.passed(response.head.headers)
+        length = response.head.value(b"content-length")
+        if length and int(length) <= _SHORT and not account.is_open:
+            parts: list[bytes] = []
+            while data := await response.read():
+                parts.append(data)
+            body = b"".join(parts)
+            account.bytes_in = account.bytes_out = len(body)
+            await account.settle(outcome, why, status=self._status)
+            await client.start(self._status, headers)
+            await client.finish(body)
+            return
+        await account.opened()
+        await client.start(self._status, headers)
+        while data := await response.read():
+            account.bytes_in += len(data)
+            account.bytes_out += len(data)
             await client.send(data)
+        await account.settle(outcome, why, status=self._status)
         await client.finish()
+
+    async def _bare(self) -> None:
+        """A redirection: its head alone, and it must lead back to us."""
+        route, headers = self._claim.route, fields.relabelled(self._response.head.headers)
+        assert route is not None
+        url = route.upstream.url
+        headers = [
+            (name, through_us(value, url)) if name in (b"location", b"content-location") else (name, value)
+            for name, value in headers
+        ]
+        await self._account.settle(Outcome.PASSED, "a redirection", status=self._status)
+        await self._client.start(self._status, [*headers, (b"content-length", b"0")])
+        await self._client.finish()
 
     async def _plan(self) -> tuple[Label, bytes]:
         """How the answer is labelled, and as much of it as has been read."""
@@ -118,6 +152,7 @@ class Answer:
         size, limit = 0, self._service.bounds.whole_body
         while data := await self._response.read():
             decoded = self._undone(data)
+            self._lease.take(len(decoded))
             begun.append(decoded)
             if decoded and not decoded.isspace():
                 return
@@ -165,7 +200,6 @@ class Answer:
     # A whole answer: read, labelled, recorded, sent.
 
     async def _whole(self, plan: Label, begun: bytes) -> None:
-        self._lease.take(len(begun))
         pieces = [*plan.guard.feed(begun)] if begun else []
         while not plan.done.failure:
             data = await self._next()
@@ -221,12 +255,24 @@ class Answer:
             data = await self._next()
         for piece in plan.guard.end():
             await self._emit(piece, plan)
+        self._check_end(plan)
         await self._begin(plan)
         await self._settle(plan)
         await self._client.finish()
 
+    def _check_end(self, plan: Label) -> None:
+        """Raises Truncated where the connection's end alone says that the stream is whole, and the stream does not."""
+        assert plan.terminal is not None
+        assert self._claim.route is not None
+        head = self._response.head
+        framed = head.value(b"transfer-encoding") or head.value(b"content-length")
+        if not framed and not plan.terminal.seen and self._claim.route.upstream.transport == "http1":
+            raise Truncated("the upstream ended the connection before the stream's last record")
+
     async def _emit(self, piece: Piece, plan: Label) -> None:
         assert plan.terminal is not None
+        if not piece:
+            return
         await self._begin(plan)
         for last in plan.terminal.feed(_bytes(piece)):
             data = _bytes(last)

@@ -52,17 +52,19 @@ class Client:
     ``left`` that nobody waits any more."""
 
     __slots__ = (
-        "_fields", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left",
+        "_fields", "_heard", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left", "patience",
         "started",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, patience: float) -> None:
+        """``patience``: seconds that a body may stop for."""
+        self.patience = patience
         self._scope = scope
         self._receive = receive
         self._send = send
         self._watch: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[Any] | None = None
-        self._uploading = self.started = self.finished = self.left = False
+        self._uploading = self._heard = self.started = self.finished = self.left = False
         target = (scope.get("extensions") or {}).get(TARGET, b"")
         if not target.startswith(b"/") or b"#" in target:  # what stands behind # was not read as a path here
             path, query = scope["raw_path"], scope["query_string"]
@@ -97,7 +99,7 @@ class Client:
         size = len(parts[0])
         lease.take(size)
         while message.get("more_body"):
-            message = await self._message()
+            message = await self._more()
             part = message.get("body", b"")
             size += len(part)
             if size > limit:
@@ -120,7 +122,7 @@ class Client:
     async def _chunks(self) -> AsyncIterator[bytes]:
         more = True
         while more:
-            message = await self._message()
+            message = await self._more()
             more = message.get("more_body", False)
             if data := message.get("body"):
                 yield data
@@ -129,11 +131,20 @@ class Client:
             self._watch = asyncio.get_running_loop().create_task(self._watched(self._waiting))
 
     async def _message(self) -> Message:
+        self._heard = True
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.left = True
             raise ClientLeft
         return message
+
+    async def _more(self) -> Message:
+        """The next piece of a body that has begun: whoever stalls in the middle of one keeps memory and a connection."""
+        try:
+            async with asyncio.timeout(self.patience):
+                return await self._message()
+        except TimeoutError:
+            raise Unreadable(408, "the request's body stopped coming") from None
 
     def watch(self) -> None:
         """From now on, cancel the running task when the client leaves; to be called once the request is in whole, or
@@ -187,6 +198,9 @@ class Client:
         """An answer of our own: JSON in the shape in which SDKs show errors to their users."""
         body = orjson.dumps({"error": {"message": message, "type": "countermark", "code": code}})
         headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if self.field(b"expect") and not self._heard:
+            # Nobody told the client to send the body: what comes next is perhaps that, and perhaps another request.
+            headers.append((b"connection", b"close"))
         if retry_after:
             headers.append((b"retry-after", b"%d" % retry_after))
         await self.start(status, headers)

@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+from proxy.record.exchange import clip
 from proxy.record.outcome import Outcome
 
 MOST_PATHS = 1000
+LONGEST_PATH = 512  # characters
 
 
 class Counts:
@@ -18,7 +20,11 @@ class Counts:
         self._told: set[str] = set()
 
     def is_new(self, path: str) -> bool:
-        """Whether this unclaimed path was not seen before; after ``MOST_PATHS`` of them, none is new."""
+        """Whether this unclaimed path was not seen before; after ``MOST_PATHS`` of them, none is new.
+
+        Of a path only its first ``LONGEST_PATH`` characters count.
+        """
+        path = clip(path, LONGEST_PATH)
         if path in self._told or len(self._told) >= MOST_PATHS:
             return False
         self._told.add(path)

@@ -38,7 +38,7 @@ class Relay:
         self.service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _Exchange(self.service, Client(scope, receive, send)).run()
+        await _Exchange(self.service, Client(scope, receive, send, self.service.settings.limits.idle)).run()
 
 
 class _Exchange:
@@ -141,7 +141,8 @@ class _Exchange:
             request = read(claim.dialect, self._service.operator.notices, whole)
             asked, body = request.asked, request.body or None
         decisions = self._service.decide(claim, asked, streaming=asked.streaming)
-        account = self._account = self._service.account(client.head, claim, asked, decisions)
+        peer = client.peer(self._service.settings.trusts).address
+        account = self._account = self._service.account(client.head, claim, asked, decisions, peer=peer)
         if claim.dialect.media:
             self._service.workshop.check()
         if asked.streaming:

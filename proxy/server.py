@@ -21,6 +21,7 @@ from proxy.client import LOST, TARGET, Aborted
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
+_LONGEST_READ = 1 << 18  # bytes that the event loop gives at one time
 _CHUNKED = b"\r\ntransfer-encoding: chunked\r\n"
 _ONE_WRITE = 65536  # bytes up to which a copy is cheaper than a second write
 DRAIN_SECONDS = 30
@@ -29,8 +30,9 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 log = logging.getLogger("countermark")
 
 
-def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
-    """The HTTP/1.1 protocol with its bounds; ``header_limit`` in bytes, the request line included."""
+def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
+    """The HTTP/1.1 protocol with its bounds; ``header_limit`` in bytes, the request line included, ``idle`` in seconds
+    that a client may leave a response unread."""
 
     class Protocol(HttpToolsProtocol):
         _in_head = True
@@ -38,6 +40,8 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
         _head_timer: asyncio.TimerHandle | None = None
         _tell: Callable[[], None] | None = None
         _declining = False
+        _barren = 0
+        _stall: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -54,7 +58,7 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             if self._declining:
                 return
             super().on_message_begin()
-            self._in_head = True
+            self._in_head, self._barren = True, 0
 
         def on_headers_complete(self) -> None:
             if self._declining:
@@ -70,6 +74,20 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             self.cycle.transport = self._joined  # type: ignore[assignment]  # all of a transport that a cycle uses
             self.headers = []  # for trailers, which go no further
 
+        def on_body(self, body: bytes) -> None:
+            self._barren = 0
+            super().on_body(body)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._stall = self.loop.call_later(idle, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            if self._stall is not None:
+                self._stall.cancel()
+                self._stall = None
+            super().resume_writing()
+
         def on_message_complete(self) -> None:
             if not self.parser.should_upgrade():
                 super().on_message_complete()
@@ -82,6 +100,12 @@ def _protocol(header_limit: int) -> type[HttpToolsProtocol]:
             if len(data) > header_limit or self._head_size:
                 self._head_size += _head_length(data) if self._in_head else 0
                 if self._head_size > header_limit:
+                    self._answer(b"431 Request Header Fields Too Large")
+                    return
+            if not self._in_head:
+                # Chunk extensions and trailers reach no callback until they end.
+                self._barren += len(data)
+                if self._barren > 2 * header_limit + _LONGEST_READ:
                     self._answer(b"431 Request Header Fields Too Large")
                     return
             self._parse(data)
@@ -197,7 +221,7 @@ class _Unchunked(_Joined):
         if data.startswith(b"HTTP/1.1 ") and _CHUNKED in data:
             self._chunked = True
             data = data.replace(_CHUNKED, b"\r\n", 1)
-        elif self._chunked:
+        elif self._chunked and data:
             size, _, rest = data.partition(b"\r\n")
             length = int(size, 16)
             self._ended = not length or len(rest) > length + 2  # the last chunk stands alone, or behind another
@@ -231,7 +255,7 @@ class Server(uvicorn.Server):
                 application,
                 host=settings.listen.host,
                 port=settings.listen.port,
-                http=_protocol(settings.limits.headers),
+                http=_protocol(settings.limits.headers, settings.limits.idle),
                 ws="none",
                 loop="auto",
                 lifespan="on",

@@ -33,6 +33,12 @@ from proxy.shipped import dialect_sources, font
 
 _MOST_PATHS = 4096
 _MOST_TERMS = 1024
+_MOST_TENANTS = 1024
+_LONGEST = 512  # bytes of a path or a credential that is remembered: a head may have 64 KiB of either
+_LONGEST_LANGUAGE = 256  # bytes of an Accept-Language that is read
+
+# Only who is behind a trusted peer can be told by another field: anybody can write one, and a credential is checked.
+_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,12 @@ class Service:
     _harmless: Finder[str]
     _claims: dict[tuple[str, bytes], Claim] = field(default_factory=dict)
     _terms: dict[tuple[object, ...], tuple[Terms, tuple[Decision, ...]]] = field(default_factory=dict)
+    _tenants: dict[bytes, str] = field(default_factory=dict)
 
     def claim(self, method: str, path: bytes) -> Claim:
         """What a request's method and raw path say; remembered, within a bound that a client cannot push."""
+        if len(method) + len(path) > _LONGEST:
+            return self._read(method, path)
         known = self._claims.get((method, path))
         if known is None:
             if len(self._claims) >= _MOST_PATHS:
@@ -101,7 +110,12 @@ class Service:
         }
 
     def terms(self, decisions: Mapping[str, Decision], language: str, *, trusted: bool) -> Terms:
-        """The terms of these decisions, remembered; the rules give the same object for the same decision."""
+        """The terms of these decisions, remembered; the rules give the same object for the same decision.
+
+        ``language``: an Accept-Language value; one that is longer than any honest one says nothing.
+        """
+        if len(language) > _LONGEST_LANGUAGE:
+            language = ""
         key: tuple[object, ...] = (*map(id, decisions.values()), language, trusted)
         known = self._terms.get(key)
         if known is None:
@@ -111,8 +125,10 @@ class Service:
             known = self._terms[key] = (terms(decisions.values(), language, trusted=trusted), tuple(decisions.values()))
         return known[0]
 
-    def account(self, head: RequestHead, claim: Claim, asked: Asked, decisions: Mapping[str, Decision]) -> Account:
-        """The account of an exchange that begins now."""
+    def account(
+        self, head: RequestHead, claim: Claim, asked: Asked, decisions: Mapping[str, Decision], *, peer: str
+    ) -> Account:
+        """The account of an exchange that begins now; ``peer`` is the address that the request came from."""
         now = time.time_ns()
         identifier = produce_id(now // 1_000_000, os.urandom(10))
         settings = self.settings
@@ -120,19 +136,33 @@ class Service:
             return Account(identifier, now, None, "pass", self.counts, {})
         assert claim.route is not None
         assert claim.dialect is not None
-        credential = head.value(settings.tenant.encode()) if settings.tenant else b""
         facts = {
             "trace_id": _trace_id(head.value(b"traceparent")) or identifier,
             "route": claim.route.path,
             "upstream": claim.route.upstream.name,
             "dialect": claim.dialect.name,
             "model": clip(asked.model),
-            "tenant": self.keys.hash("tenant", credential) if credential else "",
+            "tenant": self._tenant(head, peer),
             "method": head.method,
             "policy_set": settings.policy_set.digest,
             "because": tuple(reason for decision in decisions.values() for reason in decision.because),
         }
         return Account(identifier, now, self.ledger, settings.ledger.on_failure, self.counts, facts)
+
+    def _tenant(self, head: RequestHead, peer: str) -> str:
+        """The keyed hash of what tells the caller apart; empty where nothing does, or nothing that can be believed."""
+        name = self.settings.tenant
+        if name is None or not (name in _CREDENTIALS or self.settings.trusts(peer)):
+            return ""
+        credential = head.value(name.encode())
+        if not credential or len(credential) > _LONGEST:
+            return self.keys.hash("tenant", credential) if credential else ""
+        known = self._tenants.get(credential)
+        if known is None:
+            if len(self._tenants) >= _MOST_TENANTS:
+                self._tenants.clear()
+            known = self._tenants[credential] = self.keys.hash("tenant", credential)
+        return known
 
     async def close(self) -> None:
         """Close connections and the ledger; what is under way fails, what is written stays."""

@@ -104,8 +104,6 @@ class Settings:
 
     provider_id: str
     provider_name: str
-    system_name: str
-    system_version: str
     listen: Listen
     upstreams: Mapping[str, UpstreamSettings]
     routes: tuple[Route, ...]
@@ -226,8 +224,6 @@ def _settings(config: ConfigFile, policy_set: PolicySet, rules: list[Rules], fol
     return Settings(
         provider_id=config.provider.id,
         provider_name=config.provider.name or config.provider.id,
-        system_name=config.provider.system.name,
-        system_version=config.provider.system.version,
         listen=config.listen,
         upstreams=upstreams,
         routes=tuple(

@@ -173,19 +173,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SystemFile(_Section):
-    """``provider.system``: the product that answers, as records and metadata name it."""
-
-    name: StrictStr = ""
-    version: StrictStr = ""
-
-
 class ProviderFile(_Section):
     """``provider``: who answers for what goes out."""
 
     id: Annotated[str, PlainValidator(read_provider)]
     name: StrictStr = ""
-    system: SystemFile = SystemFile()
 
 
 class UpstreamFile(_Section):

@@ -126,7 +126,7 @@ class Http11:
         try:
             async with asyncio.timeout(self._target.connect_timeout):
                 made = partial(Connection, self._target, self._release, self._lost)
-                connection = await dial(self._origin, self._tls, made)
+                connection = await dial(self._origin, self._tls, made, self._target.connect_timeout)
         except BaseException as error:
             self._release_place()
             if isinstance(error, TimeoutError):

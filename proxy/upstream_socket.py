@@ -20,6 +20,8 @@ from proxy.origin import Origin
 
 _BYTES_ACKED = struct.Struct("=120xQ")  # tcpi_bytes_acked in struct tcp_info, since Linux 4.1
 
+_LEAST_SHARE = 0.25  # seconds for one address, however many there are
+
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
@@ -46,17 +48,27 @@ def watch(sock: socket.socket) -> Callable[[], object]:
     return partial(look.poll, 0)
 
 
-async def dial(origin: Origin, tls: ssl.SSLContext | None, protocol: Callable[[socket.socket], P]) -> P:
-    """A connection to the first of the host's addresses that takes one. OSError (ssl.SSLError too) where none does."""
+async def dial(
+    origin: Origin, tls: ssl.SSLContext | None, protocol: Callable[[socket.socket], P], patience: float
+) -> P:
+    """A connection to the first of the host's addresses that takes one. OSError (ssl.SSLError too) where none does.
+
+    The addresses share ``patience``, in seconds, so that one which swallows what is sent to it leaves time for the
+    next. The caller still bounds the whole: a look-up of names and a handshake are not cut short here.
+    """
     loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
     failure = OSError("the host has no address")
-    for family, kind, number, _, address in await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM):
+    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    for index, (family, kind, number, _, address) in enumerate(found):
+        share = max(_LEAST_SHARE, (deadline - loop.time()) / (len(found) - index))
         sock = socket.socket(family, kind, number)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a model may think for minutes in silence
-            await loop.sock_connect(sock, address)
+            async with asyncio.timeout(share):
+                await loop.sock_connect(sock, address)
         except OSError as error:
             sock.close()
             failure = error

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from proxy.record.outcome import Outcome
 from tests.chats import CHAT, asks, chat, chunk, completion, event, events, text_of, told
 from tests.downstream import ask
 from tests.running import NOTICE, countermark
-from tests.scripted import CLOSE, CUT, Step, scripted
+from tests.scripted import CLOSE, CUT, Received, Step, Wire, scripted
 
 TRANSPORTS = ["http1", "httpx"]
 ANSWER = json.dumps(completion("SECRET text")).encode()
@@ -276,3 +277,53 @@ async def test_a_request_that_cannot_be_decoded_is_the_clients_fault(coding: byt
         answer = await ask(here.address, "POST", CHAT, body, [(b"content-encoding", coding)])
         assert not upstream.received
     assert answer.status == expected
+
+
+async def test_a_stream_that_only_its_connections_end_ends_is_cut() -> None:
+    """Without a length, without chunks and without its last record, nobody can tell an end from a cut."""
+    stream = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" + FIRST
+    async with scripted([stream, CLOSE]) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "POST", CHAT, asks(stream=True))
+        record = (await here.recorded(2))[-1]
+    assert not answer.whole
+    assert record.outcome == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("expected", "location"),
+    [(b"/v1/chat/completions/?a=1", "{url}/v1/chat/completions/?a=1"), (b"/v1/elsewhere", "/v1/elsewhere")],
+)
+async def test_a_redirection_leads_back_to_us(expected: bytes, location: str) -> None:
+    async def handler(_: Received, wire: Wire) -> None:
+        await wire.reply(b'{"choices":[]}', status=307, location=location.format(url=upstream.url))
+
+    async with scripted(handler) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "POST", CHAT, asks())
+    assert (answer.status, answer.value(b"location"), answer.body) == (307, expected, b"")
+
+
+async def test_a_redirection_past_us_is_blocked() -> None:
+    async def handler(_: Received, wire: Wire) -> None:
+        await wire.reply(b"", status=307, location="https://elsewhere.example/v1/chat/completions")
+
+    async with scripted(handler) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "POST", CHAT, asks())
+        assert here.only().outcome == "blocked"
+    assert (answer.status, answer.value(b"location")) == (502, None)
+
+
+async def test_what_no_rule_labels_is_recorded_when_it_has_passed() -> None:
+    body = json.dumps(completion("x")).encode()
+    async with scripted([sized(body)[:-5], CUT]) as upstream, countermark(upstream.url, route={"policies": []}) as here:
+        answer = await ask(here.address, "POST", CHAT, asks())
+        record = here.only()
+    assert (answer.status, record.outcome) == (502, "upstream_error")
+
+
+async def test_a_failure_of_the_ledger_counts_as_one() -> None:
+    async with scripted(chat) as upstream, countermark(upstream.url) as here:
+        assert here.service.ledger is not None
+        here.service.ledger.close()
+        answer = await ask(here.address, "POST", CHAT, asks())
+        assert answer.status == 503
+        assert set(here.service.counts.outcomes) == {Outcome.BLOCKED}

@@ -183,3 +183,42 @@ async def test_an_answer_of_many_pictures_on_an_idle_machine_is_labelled() -> No
     async with scripted(handler) as upstream, countermark(upstream.url, limits={"work_waiting": 1}) as here:
         answer = await ask(here.address, "POST", b"/v1/images/generations", b'{"prompt":"a cat"}')
     assert answer.status == 200
+
+
+async def test_a_refusal_to_one_who_waits_with_the_body_closes_the_connection() -> None:
+    """It may send the body all the same, or another request: nobody could tell which (RFC 9110 section 10.1.1)."""
+    head = [(b"content-length", b"70000"), (b"expect", b"100-continue"), (b"content-type", b"application/json")]
+    async with (
+        scripted(chat) as upstream,
+        countermark(upstream.url, limits={"whole_body": "64 KiB"}) as here,
+        connected(here.address) as client,
+    ):
+        await client.send(request("POST", CHAT, b"", head))
+        answer = await client.begin()
+    assert (answer.status, answer.value(b"connection")) == (413, b"close")
+
+
+async def test_an_upload_that_stops_is_given_up() -> None:
+    head = [(b"content-length", b"100"), (b"content-type", b"application/json")]
+    async with scripted(chat) as upstream, countermark(upstream.url, limits={"idle": "100 ms"}) as here:
+        async with connected(here.address) as client:
+            await client.send(request("POST", CHAT, b'{"model"', head))
+            answer = await client.begin()
+        assert not here.promised
+    assert answer.status == 408
+
+
+async def test_trailers_without_end_are_cut_off() -> None:
+    async with scripted(chat) as upstream, countermark(upstream.url) as here:
+        _, writer = await asyncio.open_connection(*here.address)
+        head = b"POST %b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" % CHAT
+        writer.write(head)
+
+        async def trailers() -> None:
+            for _ in range(2000):
+                writer.write(b"x-trailer: %b\r\n" % (b"x" * 4096))
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await trailers()
+        writer.close()

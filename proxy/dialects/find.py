@@ -12,7 +12,6 @@ Looking a path up costs as many steps as it has segments, however many patterns 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
@@ -89,7 +88,6 @@ def _search(node: _Node[T], method: str, segments: tuple[str, ...], depth: int) 
     return best
 
 
-@lru_cache(maxsize=4096)
 def readings(path: bytes) -> tuple[tuple[str, ...], ...]:
     """The segments of a request path, as loosely as any server reads it, the loosest first; an honest path has one.
 

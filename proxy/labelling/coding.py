@@ -65,7 +65,7 @@ def _decoder(name: bytes) -> Decoder:
             return _Brotli()
         case b"zstd":
             return _Zstd()
-    raise LabellingError(f"the answer's content coding {name.decode('ascii', 'replace')!r} cannot be decoded")
+    raise LabellingError(f"the content's coding {name.decode('ascii', 'replace')!r} cannot be decoded")
 
 
 class _Gzip:
@@ -87,14 +87,14 @@ class _Gzip:
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error as error:
-                raise CodingError(f"the answer's gzip coding is corrupt: {error}") from None
+                raise CodingError(f"the content's gzip coding is corrupt: {error}") from None
             if piece:
                 yield piece
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def end(self) -> None:
         if self._begun and not self._member.eof:
-            raise CodingError("the answer's gzip coding is cut off")
+            raise CodingError("the content's gzip coding is cut off")
 
 
 class _Deflate:
@@ -117,11 +117,11 @@ class _Deflate:
         more = bool(data)
         while more:
             if self._stream.eof:
-                raise CodingError("something follows the answer's deflate coding")
+                raise CodingError("something follows the content's deflate coding")
             try:
                 piece = self._stream.decompress(data, PIECE)
             except zlib.error as error:
-                raise CodingError(f"the answer's deflate coding is corrupt: {error}") from None
+                raise CodingError(f"the content's deflate coding is corrupt: {error}") from None
             if piece:
                 yield piece
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
@@ -130,7 +130,7 @@ class _Deflate:
 
     def end(self) -> None:
         if (self._begun or self._first) and not self._stream.eof:
-            raise CodingError("the answer's deflate coding is cut off")
+            raise CodingError("the content's deflate coding is cut off")
 
 
 class _Brotli:
@@ -148,7 +148,7 @@ class _Brotli:
                 # can accept more data: only an empty piece tells that nothing is left.
                 piece = self._stream.process(data, output_buffer_limit=PIECE // 2)
             except brotli.error as error:
-                raise CodingError(f"the answer's br coding is corrupt: {error}") from None
+                raise CodingError(f"the content's br coding is corrupt: {error}") from None
             if not piece:
                 return
             data = b""
@@ -157,7 +157,7 @@ class _Brotli:
 
     def end(self) -> None:
         if self._begun and not self._stream.is_finished():
-            raise CodingError("the answer's br coding is cut off")
+            raise CodingError("the content's br coding is cut off")
 
 
 class _Zstd:
@@ -175,11 +175,11 @@ class _Zstd:
             try:
                 piece = self._frame.decompress(data, PIECE)
             except ZstdError as error:
-                raise CodingError(f"the answer's zstd coding is corrupt: {error}") from None
+                raise CodingError(f"the content's zstd coding is corrupt: {error}") from None
             data = self._frame.unused_data if self._frame.eof else b""
             if piece:
                 yield piece
 
     def end(self) -> None:
         if self._begun and not self._frame.eof:
-            raise CodingError("the answer's zstd coding is cut off")
+            raise CodingError("the content's zstd coding is cut off")

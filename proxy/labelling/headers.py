@@ -19,6 +19,7 @@ HOP_BY_HOP = frozenset(
 # Written anew for the next connection, or answered here (Expect).
 _OUTBOUND_OWN = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"ai-disclosure"}
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
+_ABOUT_CLIENT = b"x-forwarded-"  # all that begins so, and X-Real-IP, is for trusted peers to say
 # A part of an answer cannot be labelled, and a validator of the upstream's bytes says nothing about ours.
 _CONDITIONAL = frozenset(b"range if-range if-match if-none-match if-modified-since if-unmodified-since".split())
 _ABOUT_BYTES = frozenset(
@@ -44,6 +45,11 @@ class Peer(NamedTuple):
     trusted: bool = False
 
 
+def joined(headers: Headers, name: bytes) -> bytes:
+    """All the lines of the list field ``name`` (in lower case) as one value, in order (RFC 9110 section 5.3)."""
+    return b", ".join([found for key, found in headers if key == name])
+
+
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     named = [found for name, found in headers if name == b"connection"]
     if not named or (len(named) == 1 and named[0].lower() in (b"keep-alive", b"close")):
@@ -56,7 +62,8 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
 
     ``claimed``: the answer will be labelled, so parts of it and validators are not asked for, and only codings that can
     be undone. ``forwarded``: the upstream is told about the client (X-Forwarded-For, -Proto, -Host, and Forwarded where
-    the client's side uses it).
+    the client's side uses it). What an untrusted peer says of a client before it (X-Forwarded-*, X-Real-IP, Forwarded)
+    never goes up.
     """
     named = _named_by_connection(head.headers)
     out: Headers = []
@@ -68,6 +75,8 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
             host = field[1] if name == b"host" else host
         elif name in _FORWARDED:
             told.setdefault(name, []).append(field[1])
+        elif not peer.trusted and (name.startswith(_ABOUT_CLIENT) or name == b"x-real-ip"):
+            pass
         elif claimed and name in _CONDITIONAL:
             pass
         elif claimed and name == b"accept-encoding":

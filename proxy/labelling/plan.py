@@ -41,14 +41,15 @@ class Label(NamedTuple):
 
 
 def needs_no_label(method: str, head: ResponseHead) -> str:
-    """Why a response holds nothing generated, or empty where it may: no body, an error, a redirection."""
-    if method == "HEAD" or head.status in (204, 205, 304):
+    """Why a response holds nothing generated, or empty where it may: no body, or an error."""
+    if method == "HEAD" or head.status in (204, 304):
         return "no body"
-    if head.status >= 400:
-        return "an error of the upstream's"
-    if head.status >= 300:
-        return "a redirection"
-    return ""
+    return "an error of the upstream's" if head.status >= 400 else ""
+
+
+def is_bare(head: ResponseHead) -> bool:
+    """Whether the head is all that a client needs of the response: a redirection, or a reset of its form."""
+    return 300 <= head.status < 400 or head.status == 205
 
 
 def acts(decisions: Mapping[str, Decision]) -> bool:

@@ -20,6 +20,11 @@ class Terminal:
         self._tail = b"\n"  # the stream begins a line
         self._seen = not marker
 
+    @property
+    def seen(self) -> bool:
+        """Whether the stream has come to its end, or has no record that tells."""
+        return self._seen
+
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._seen:
             return (data,)

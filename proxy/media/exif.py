@@ -1,6 +1,6 @@
-"""EXIF as far as labels need it (CIPA DC-008, TIFF 6.0): the orientation, and labels in text fields.
+"""EXIF as far as labels need it (CIPA DC-008, TIFF 6.0): the orientation, labels in text fields, the thumbnail.
 
-Law: nothing is moved. A label is taken out by writing zeros over it, so that every offset in the block stays right. A
+Law: nothing is moved. What is taken out is written over with zeros, so that every offset in the block stays right. A
 block that cannot be read has no orientation and no label, as for any viewer.
 
 A block is a TIFF file, with or without the ``Exif`` identifier of JPEG before it.
@@ -15,6 +15,7 @@ from proxy.media.carriers import in_text
 IDENTIFIER = b"Exif\0\0"
 
 _ORIENTATION, _DESCRIPTION, _EXIF_IFD, _USER_COMMENT = 0x0112, 0x010E, 0x8769, 0x9286
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 7: 1}  # bytes per value: BYTE, ASCII, SHORT, LONG, UNDEFINED
 _CODE_LENGTH = 8  # the character code that opens a UserComment
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -42,6 +43,31 @@ def without_labels(block: bytes) -> bytes:
     blank = bytearray(block)
     for (start, end), _ in _labelled(block):
         blank[start:end] = bytes(end - start)
+    return bytes(blank)
+
+
+def without_thumbnail(block: bytes) -> bytes:
+    """The same block without the small second picture: the link to its IFD is zero, and zeros stand for its JPEG."""
+    order, base = _frame(block)
+    if not order or len(block) < base + 8:
+        return block
+    (ifd,) = struct.unpack_from(order + "I", block, base + 4)
+    if base + ifd + 2 > len(block):
+        return block
+    (entries,) = struct.unpack_from(order + "H", block, base + ifd)
+    link = base + ifd + 2 + 12 * entries
+    if not any(block[link : link + 4]) or link + 4 > len(block):
+        return block
+    (second,) = struct.unpack_from(order + "I", block, link)
+    said = {tag: span for tag, span in _directory(block, order, base, base + second) if span[1] - span[0] == 4}
+    blank = bytearray(block)
+    blank[link : link + 4] = bytes(4)
+    if _THUMBNAIL in said and _THUMBNAIL_LENGTH in said:
+        (offset,) = struct.unpack_from(order + "I", block, said[_THUMBNAIL][0])
+        (length,) = struct.unpack_from(order + "I", block, said[_THUMBNAIL_LENGTH][0])
+        start, end = base + offset, min(base + offset + length, len(block))
+        if block.startswith(b"\xff\xd8", start, end):
+            blank[start:end] = bytes(end - start)
     return bytes(blank)
 
 

@@ -22,6 +22,7 @@ MAX_PAYLOAD = 0xFFFF - 2
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _APP0, _APP1, _APP2, _APP11, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xEE, 0xEF, 0xFE
+_JFIF_LENGTH = 14  # without a thumbnail
 _SOS, _EOI = 0xDA, 0xD9
 # Start of frame: C0 to CF without DHT, JPG and DAC (T.81 table B.1).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -156,9 +157,9 @@ def bare(data: bytes) -> bytes:
 
 
 def dressed(original: bytes, encoded: bytes) -> bytes:
-    """``encoded``, a bare picture, with the metadata of ``original``, in order and byte for byte, but C2PA manifests.
+    """``encoded``, a bare picture, with the metadata of ``original``, in order and byte for byte.
 
-    Adobe's segment says how the samples are stored, so that the encoder's own stands in its place.
+    C2PA manifests go, and so do the thumbnails of JFIF and EXIF, which show the picture as it was. Adobe's segment says how the samples are stored, so that the encoder's own stands in its place.
     """
     old, _, trailer = parse(original)
     new, scan, _ = parse(encoded)
@@ -172,7 +173,7 @@ def dressed(original: bytes, encoded: bytes) -> bytes:
             # Without a segment of the encoder's the samples are YCbCr or grey: transform 1 says no more than that.
             pieces.append(adobe or (segment.whole if segment.payload[11] == 1 else b""))
         elif segment.is_metadata and segment not in manifest:
-            pieces.append(segment.whole)
+            pieces.append(_without_thumbnail(segment))
     pieces += [segment.whole for segment in new if not segment.is_metadata]
     return b"".join([*pieces, scan, trailer])
 
@@ -260,6 +261,17 @@ def _manifest(segments: list[Segment]) -> frozenset[Segment]:
     boxes = [segment for segment in segments if segment.marker == _APP11 and segment.payload.startswith(b"JP")]
     numbers = {box.payload[2:4] for box in boxes if b"jumb" in box.payload[:16] and b"c2pa" in box.payload[:64]}
     return frozenset(box for box in boxes if box.payload[2:4] in numbers)
+
+
+def _without_thumbnail(segment: Segment) -> bytes:
+    payload = bare = segment.payload
+    if segment.marker == _APP0 and payload.startswith(b"JFXX\0"):
+        return b""  # it is nothing but a thumbnail (JFIF 1.02)
+    if segment.marker == _APP0 and payload.startswith(b"JFIF\0") and len(payload) > _JFIF_LENGTH:
+        bare = payload[: _JFIF_LENGTH - 2] + b"\0\0"  # a thumbnail of 0 x 0
+    elif _is_exif(segment):
+        bare = exif.without_thumbnail(payload)
+    return segment.whole if bare == payload else _segment(segment.marker, bare)
 
 
 def _is_exif(segment: Segment) -> bool:

@@ -14,7 +14,7 @@ from io import BytesIO
 from isal import isal_zlib
 from PIL import Image, ImageChops, ImageDraw, ImageFont, JpegImagePlugin
 
-from proxy.media import jpeg, levels, palette, png
+from proxy.media import exif, jpeg, levels, palette, png
 from proxy.media.badge import Badge, Box, Size, displayed, ink_height, padding, place, stored
 from proxy.media.errors import MediaError
 
@@ -174,6 +174,7 @@ def _stamp_jpeg(data: bytes, badge: Badge, font: bytes) -> Stamped:
 
 def _stamp_png(data: bytes, badge: Badge, font: bytes) -> Stamped:
     header, chunks, trailer = png.parse(data)
+    _check_trailer(trailer)
     if any(chunk.kind == b"acTL" for chunk in chunks):
         raise MediaError("an animated PNG is not supported yet")
     patch, box = _placed(badge, font, (header.width, header.height), png.orientation(chunks))
@@ -194,8 +195,15 @@ def _stamp_png(data: bytes, badge: Badge, font: bytes) -> Stamped:
             old = bytes(chunk.data)
             new = canvas.rewrite(chunk.kind, old)
             if new is not None:
+                if chunk.kind == b"eXIf":
+                    new = exif.without_thumbnail(new)
                 pieces.append(chunk.whole if new == old else png.chunk_bytes(chunk.kind, new))
     return Stamped(b"".join([*pieces, trailer]), box)
+
+
+def _check_trailer(trailer: memoryview) -> None:
+    if png.sniff(start := bytes(trailer[:8])) or jpeg.sniff(start):
+        raise MediaError("another picture follows the picture, and it would stay without a badge")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ __all__ = ["FACTS", "KINDS", "Conditions", "Fact", "When"]
 
 KINDS = ("text", "image")
 
+_MOST_VALUES = 1024
+_LONGEST_VALUE = 512  # characters of a value that is remembered: a client may name a model with a megabyte
+
 # What a rule asks for: each fact that it names, with the patterns of which one must fit.
 When = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -76,6 +79,7 @@ class _Sieve:
                 bit = bits.setdefault(pattern, 1 << len(bits))
                 self.lets_through[bit] = self.lets_through.get(bit, 0) | 1 << rule
         self.globs = tuple((fact.match(p), bit) for p, bit in bits.items() if not fact.is_literal(p))
+        self.known: dict[str, int] = {}
         literals = {fact.plain(p): 0 for p in bits if fact.is_literal(p)}
         for pattern, bit in bits.items():
             if fact.is_literal(pattern):
@@ -85,7 +89,15 @@ class _Sieve:
     def outcome(self, facts: Facts) -> int:
         value = self.fact.plain(self.fact.read(facts))
         known = self.literals.get(value)
-        return known if known is not None else self._globs_that_fit(value)
+        if known is None:
+            known = self.known.get(value)
+        if known is None:
+            known = self._globs_that_fit(value)
+            if self.globs and len(value) <= _LONGEST_VALUE:
+                if len(self.known) >= _MOST_VALUES:
+                    self.known.clear()
+                self.known[value] = known
+        return known
 
     def rules(self, outcome: int) -> int:
         held = self.open_to

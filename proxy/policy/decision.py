@@ -1,6 +1,6 @@
 """The law of this file: a decision is a value that carries its reasons, and says all that a labeller needs to know.
 
-Whoever carries it out asks no policy again; the same ``because`` goes to the record and to the response's header.
+Whoever carries it out asks no policy again; its ``because`` goes to the record. The response names the policy set.
 """
 
 from __future__ import annotations
