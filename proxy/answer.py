@@ -67,7 +67,7 @@ class Answer:
         self._headers = fields.relabelled(head.headers)
         begun = b""
         try:
-            self._chain = decoders(head.value(b"content-encoding"))
+            self._chain = decoders(fields.joined(head.headers, b"content-encoding"))
         except LabellingError as error:
             # What cannot be decoded can only pass as it is coded.
             self._headers = [field for field in fields.passed(head.headers) if field[0] != b"content-length"]
@@ -85,7 +85,7 @@ class Answer:
         outcome = Outcome.ERROR_RESPONSE if self._status >= 400 else Outcome.PASSED
         headers = fields.passed(response.head.headers)
         length = response.head.value(b"content-length")
-        if length and int(length) <= _SHORT and not account.is_open:
+        if length and int(length) <= _SHORT:
             parts: list[bytes] = []
             while data := await response.read():
                 parts.append(data)

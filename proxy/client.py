@@ -52,8 +52,8 @@ class Client:
     ``left`` that nobody waits any more."""
 
     __slots__ = (
-        "_fields", "_heard", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished", "head", "left", "patience",
-        "started",
+        "_fields", "_heard", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished",
+        "head", "left", "patience", "started",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, patience: float) -> None:
@@ -139,7 +139,7 @@ class Client:
         return message
 
     async def _more(self) -> Message:
-        """The next piece of a body that has begun: whoever stalls in the middle of one keeps memory and a connection."""
+        """The next piece of a body that has begun: who stalls in the middle of one keeps memory and a connection."""
         try:
             async with asyncio.timeout(self.patience):
                 return await self._message()

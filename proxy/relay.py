@@ -120,7 +120,7 @@ class _Exchange:
         if not claim.harmless:
             counts.unclaimed += 1
             if counts.is_new(claim.path):
-                log.warning("unclaimed: %s /%s passes without a label", client.head.method, claim.path)
+                log.warning("unclaimed: %s /%s passes without a label", client.head.method, claim.path[:512])
             headers += [(fields.STATUS, b"unclaimed"), *fields.exposed(response.head.headers)]
         await client.start(response.head.status, headers)
         while data := await response.read():
@@ -161,7 +161,7 @@ class _Exchange:
         """The request's body, decoded, and its outbound fields: a coding that was undone is no longer named."""
         limit = self._service.bounds.whole_body
         body = await self._client.body(limit, self._lease)
-        coding = self._client.field(b"content-encoding")
+        coding = fields.joined(self._client.head.headers, b"content-encoding")
         if not coding:
             return body, outbound
         try:

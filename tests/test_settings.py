@@ -67,12 +67,7 @@ def faults(path: Path) -> list[str]:
 
 def test_what_need_not_be_said(folder: Path) -> None:
     settings = load(write(folder, SOUND))
-    assert (
-        settings.provider_id,
-        settings.provider_name,
-        settings.system_name,
-        settings.system_version,
-    ) == ("ACME", "ACME", "", "")
+    assert (settings.provider_id, settings.provider_name) == ("ACME", "ACME")
     assert settings.listen == Listen("127.0.0.1", 8080)
     assert settings.tenant == "authorization"
     assert settings.trusted_peers == ()
@@ -101,7 +96,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
 
 def test_everything_said(folder: Path) -> None:
     text = """\
-provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd., system: {name: acme, version: "1.0"}}
+provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd.}
 listen: "[::1]:0"
 upstreams:
   models:
@@ -121,12 +116,7 @@ limits:
    first_byte: 2 min, idle: 1 h, work_waiting: 1}
 """
     settings = load(write(folder, text))
-    assert (
-        settings.provider_id,
-        settings.provider_name,
-        settings.system_name,
-        settings.system_version,
-    ) == ("001191110102MACQD9K64018705", "Acme Ltd.", "acme", "1.0")
+    assert (settings.provider_id, settings.provider_name) == ("001191110102MACQD9K64018705", "Acme Ltd.")
     assert settings.listen == Listen("::1", 0)
     assert settings.upstreams == {
         "models": UpstreamSettings(
@@ -266,7 +256,6 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             SOUND.replace("provider: {id: ACME}", "provider:"),
         ),
         (["1:22: unknown key nam (did you mean name?)"], provider("{id: ACME, nam: A}")),
-        (["1:40: unknown key vers (did you mean version?)"], provider("{id: ACME, system: {name: a, vers: b}}")),
         (["3:27: unknown key transprt (did you mean transport?)"], upstream_with("transprt: http1")),
         (["5:49: unknown key policy (did you mean policies?)"], route_with("policy: x")),
         ([f"1:1: {YAML_TRUE}"], top("on: 1")),
@@ -287,8 +276,8 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
         ),
         (["1:16: provider.id: must be text, not the number 123: put it in quotes"], provider("{id: 123}")),
         (
-            ["1:41: provider.system.version: must be text, not the number 1.0: put it in quotes"],
-            provider("{id: ACME, system: {version:  1.0}}"),
+            ["1:29: provider.name: must be text, not the number 1.0: put it in quotes"],
+            provider("{id: ACME, name:  1.0}"),
         ),
         # Listening.
         ([f"1:9: {LISTEN}, not the number 8080"], top("listen: 8080")),

@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from proxy.origin import origin
 from proxy.upstream import Body, ConnectFailed, Target, Truncated, UpstreamError
 from proxy.upstream import open as open_upstream
 from proxy.upstream_connection import Connection
 from proxy.upstream_http11 import Http11
+from proxy.upstream_socket import dial
 from tests.scripted import Received, Wire, scripted
 from tests.wiring import on_http11, request, whole
 
@@ -533,3 +535,38 @@ async def test_closing_the_client_ends_what_is_under_way() -> None:
 def test_a_proxy_needs_the_other_transport() -> None:
     with pytest.raises(ValueError, match="httpx"):
         open_upstream(Target("http://127.0.0.1", proxy="http://127.0.0.1:3128"))
+
+
+# Several addresses.
+
+
+async def test_an_address_that_swallows_everything_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as hole, socket.create_server(("127.0.0.1", 0)) as taking:
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:  # the queue of a server that accepts nothing is full: the kernel drops who comes next
+            one.setblocking(False)
+            one.connect_ex(hole.getsockname())
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+
+        async def look_up(*_: object, **__: object) -> list[object]:
+            return [(*kind, hole.getsockname()), (*kind, taking.getsockname())]
+
+        monkeypatch.setattr(loop, "getaddrinfo", look_up)
+        async with asyncio.timeout(5):
+            began = loop.time()
+            made = await dial(origin("http://two.example"), None, _Dialled, 1)
+        assert 0.4 < loop.time() - began < 0.9
+        assert made.peer == taking.getsockname()
+        made.transport.close()
+        await asyncio.sleep(0)
+        for one in waiting:
+            one.close()
+
+
+class _Dialled(asyncio.Protocol):
+    def __init__(self, sock: socket.socket) -> None:
+        self.peer = sock.getpeername()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport

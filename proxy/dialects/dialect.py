@@ -17,7 +17,8 @@ class TextRule:
     ``each`` finds the elements, ``key`` within an element names its unit (a choice, a message: what gets one prefix and
     one suffix), ``text`` is the text within the element, or within each place that ``span`` finds there, where one
     unit's text is cut into parts. ``close`` within the element tells that the unit ends, and ``blank`` lists what a
-    copy of the element for the suffix must not repeat. ``shift`` finds character offsets into the text.
+    copy of the element for the suffix must not repeat. ``shift`` finds character offsets into the text. ``unlabelled``
+    finds, within the element, media for which there is no label yet.
     """
 
     each: Path
@@ -27,6 +28,7 @@ class TextRule:
     close: Path | None = None
     blank: tuple[Path, ...] = ()
     shift: tuple[Path, ...] = ()
+    unlabelled: tuple[Path, ...] = ()
     first: str = field(init=False)
     """The member by which an element of the expected shape is known."""
 
@@ -58,9 +60,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A field by which a client asks that its own last message be continued, and the servers that do so."""
+    """A field by which a client asks that its own last text be continued, the assistant's text that this is (at
+    ``text``, where ``of`` holds), and the servers that do so."""
 
     condition: Condition
+    text: Path
+    of: Condition
     servers: tuple[str, ...]
 
 

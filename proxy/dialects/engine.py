@@ -48,13 +48,14 @@ class Unit:
 @dataclass(slots=True)
 class Content:
     """What a table finds in one document. ``error`` says that it is an error and holds no content, ``unknown`` where
-    text stands in a form that no rule reads."""
+    text stands in a form that no rule reads, ``medium`` where a medium stands for which there is no label yet."""
 
     units: list[Unit]
     media: list[tuple[Place, str, MediaRule]]
     recognised: bool
     error: bool
     unknown: Place | None = None
+    medium: Place | None = None
 
     @property
     def empty(self) -> bool:
@@ -67,6 +68,7 @@ def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Con
     units: dict[Hashable, Unit] = {}
     recognised = False
     unknown: Place | None = None
+    medium: Place | None = None
     each: Path | None = None
     elements: list[Found] = []
     for rule in rules:
@@ -90,17 +92,22 @@ def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Con
             if unit is None:
                 unit = units[key] = Unit(key, rule, place, element)
             _read(rule, place, element, unit)
+            for path in rule.unlabelled:
+                for at, value in path.find(element, place) if path.names[0] in element else ():
+                    if not hidden.is_empty(value):
+                        medium = at
     media, known = _media(dialect.media, document) if dialect.media else ([], False)
     for unit in units.values():
-        if (not unit.parts or unit.listed) and hidden.in_element(rules, unit.rule.each, unit.value):
+        look = hidden.in_element if not unit.parts or unit.listed else hidden.beside_text
+        if look(rules, unit.rule.each, unit.value):
             unknown = unit.element
     error = False
     if not units and not media:
         # An error that stands beside content is the content's affair.
-        error = any(condition.holds(document) for condition in dialect.errors)
-        if unknown is None and not error and hidden.in_document(rules, document):
+        error = any(condition.is_met(document) for condition in dialect.errors)
+        if unknown is None and hidden.in_document(rules, document, error=error):
             unknown = ()
-    return Content(list(units.values()), media, recognised or known, error, unknown)
+    return Content(list(units.values()), media, recognised or known, error, unknown, medium)
 
 
 def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:

@@ -1,8 +1,8 @@
 """Text in a form that no rule reads: what is recognised must also be understood, or it could leave unlabelled.
 
 Known and without text are an absent member, null, ``""``, ``[]``, ``{}``, and parts of a list without the member that
-would hold their text. This is looked for only where the rules did not find plain text, so it costs ordinary answers
-nothing.
+would hold their text. Where the rules found plain text, only the members beside it are looked at, so it costs ordinary
+answers next to nothing.
 """
 
 from collections.abc import Iterable
@@ -34,17 +34,35 @@ def in_element(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
     shape, names = _shape(rules, each.text)
     if type(element) is dict and shape.below.keys().isdisjoint(element):
         return _anywhere(element, names)  # an element of another shape: there is no way to follow
-    return _hides(shape, element)
+    return _hides(shape, element) or beside_text(rules, each, element)
 
 
-def in_document(rules: tuple[TextRule, ...], document: Any) -> bool:
-    """Whether a document in which the rules found no element holds text at its top, or in place of their elements."""
+def beside_text(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
+    """Whether an element holds text in a sibling of the place where these rules read it: ``message`` by ``delta``."""
+    shape, names = _shape(rules, each.text)
+    if type(element) is dict:
+        for name, value in element.items():
+            if type(value) is not dict or name in shape.below:
+                continue
+            if any(_says(value[name], names) for name in names if name in value):
+                return True
+    return False
+
+
+def in_document(rules: tuple[TextRule, ...], document: Any, *, error: bool = False) -> bool:
+    """Whether a document in which the rules found no element holds text at its top, or in place of their elements.
+
+    An ``error`` is what lets a document leave without a label, so there it is looked for everywhere.
+    """
     if type(document) is not dict:
         return False
-    if any(_is_text(document.get(rule.text.names[-1])) for rule in rules):
+    names = tuple({rule.text.names[-1]: None for rule in rules})
+    if error and _anywhere(document, names):
+        return True
+    if any(not is_empty(document.get(name)) for name in names):
         return True
     places = (rule.each.names[0] for rule in rules if rule.each.names)
-    return any(type(document.get(name)) is not list and not _is_empty(document.get(name)) for name in places)
+    return any(type(document.get(name)) is not list and not is_empty(document.get(name)) for name in places)
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +82,7 @@ def _shape(rules: tuple[TextRule, ...], each: str) -> tuple[_Shape, tuple[str, .
 
 def _hides(shape: _Shape, value: Any) -> bool:
     if not value:
-        return not _is_empty(value)
+        return not is_empty(value)
     if type(value) is dict:  # plain loops: every record of a tool call comes here
         for name in shape.beside:
             if name in value and _is_text(value[name]):
@@ -85,7 +103,7 @@ def _part_hides(spans: Iterable[tuple[Path, Path]], part: Any) -> bool:
     """Whether a part of a list holds text that is no string, or that no filter admits. One that a negated filter
     keeps out (``[?!thought]``) is known: the table says that it is no text for people."""
     if type(part) is not dict:
-        return not _is_empty(part)
+        return not is_empty(part)
     refused: list[Path] = []
     admitted: list[Path] = []
     for span, text in spans:
@@ -95,15 +113,23 @@ def _part_hides(spans: Iterable[tuple[Path, Path]], part: Any) -> bool:
         if step.admits(part):
             admitted.append(text)
             value = text.value(part)
-            if type(value) is not str and value is not MISSING and not _is_empty(value):
+            if type(value) is not str and value is not MISSING and not is_empty(value):
                 return True
         elif not step.negated:
             refused.append(text)
     return any(
-        text not in admitted and value is not MISSING and not _is_empty(value)
+        text not in admitted and value is not MISSING and not is_empty(value)
         for text in refused
         for value in (text.value(part),)
     )
+
+
+def _says(value: Any, names: tuple[str, ...]) -> bool:
+    """Whether a value is text, or holds it under these names; in a list, one of its parts does."""
+    for one in value if type(value) is list else (value,):
+        if _is_text(one) or (type(one) is dict and any(_is_text(one.get(name)) for name in names)):
+            return True
+    return False
 
 
 def _anywhere(value: Any, names: tuple[str, ...]) -> bool:
@@ -123,5 +149,5 @@ def _is_text(value: Any) -> bool:
     return type(value) is str and value != ""
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     return not value and type(value) not in (int, float)

@@ -2,6 +2,7 @@
 
     choices[*].message.content      every choice's content
     content[?type=text].text        elements whose ``type`` is ``text``
+    content[?type=image|audio]      elements whose ``type`` is one of these
     parts[?!thought].text           elements where ``thought`` is absent, null or false
     messages[-1].role               the last element
     @                               the document itself
@@ -28,14 +29,14 @@ class Each:
     """Every element of an array, or those that a filter lets through."""
 
     where: str = ""
-    wanted: str | None = None
+    wanted: tuple[str, ...] | None = None
     negated: bool = False
 
     def admits(self, element: Any) -> bool:
         if not self.where:
             return True
         value = element.get(self.where) if isinstance(element, dict) else None
-        holds = bool(value) if self.wanted is None else value == self.wanted
+        holds = bool(value) if self.wanted is None else value in self.wanted
         return holds is not self.negated
 
 
@@ -115,14 +116,15 @@ def parse_path(text: str) -> Path:
             at += 1
         match = _step.match(text, at)
         if match is None:
-            known = "name, [*], [n], [?name], [?!name] or [?name=value]"
+            known = "name, [*], [n], [?name], [?!name] or [?name=value|value]"
             raise ValueError(f"{text!r} is not a path: {text[at:]!r} is no {known}")
         if match["key"] is not None:
             steps.append(match["key"])
         elif match["index"] is not None:
             steps.append(int(match["index"]))
         else:
-            steps.append(Each(match["where"] or "", match["value"], match["no"] is not None))
+            wanted = None if match["value"] is None else tuple(match["value"].split("|"))
+            steps.append(Each(match["where"] or "", wanted, match["no"] is not None))
         at = match.end()
     if not steps:
         raise ValueError("a path is empty")
@@ -145,6 +147,10 @@ class Condition:
             return any(self._admits(value) for _, value in self.path.find(document))
         value = self.path.value(document)
         return value is not MISSING and self._admits(value)
+
+    def is_met(self, document: Any) -> bool:
+        """Whether it holds, and what is there is not empty: ``error: ""`` is no error."""
+        return self.holds(document) and (self.test != "" or any(value for _, value in self.path.find(document)))
 
     def _admits(self, value: Any) -> bool:
         if self.test == "":

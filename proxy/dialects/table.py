@@ -78,6 +78,7 @@ class _Text(_Part):
     close: APath | None = None
     blank: list[ANamePath] = []
     shift: list[APath] = []
+    unlabelled: list[ASpan] = []
 
 
 class _Medium(_Part):
@@ -94,6 +95,8 @@ class _Claim(_Part):
 
 class _Continuation(_Part):
     claim: ACondition
+    text: APath
+    of: ACondition
     servers: list[str] = Field(min_length=1)
 
 
@@ -137,7 +140,8 @@ def _sentence(message: str) -> str:
 
 
 def _text_rule(rule: _Text) -> TextRule:
-    return TextRule(rule.each, rule.text, rule.key, rule.span, rule.close, tuple(rule.blank), tuple(rule.shift))
+    lists = tuple(rule.blank), tuple(rule.shift), tuple(rule.unlabelled)
+    return TextRule(rule.each, rule.text, rule.key, rule.span, rule.close, *lists)
 
 
 def parse_dialect(data: object) -> Dialect:
@@ -159,7 +163,7 @@ def parse_dialect(data: object) -> Dialect:
             request.units,
             tuple(request.strip),
             tuple(Claim(claim.claim, claim.shows, tuple(claim.servers)) for claim in request.machine),
-            tuple(Continuation(one.claim, tuple(one.servers)) for one in request.continuation),
+            tuple(Continuation(one.claim, one.text, one.of, tuple(one.servers)) for one in request.continuation),
         ),
         errors=tuple(table.errors),
         terminal=table.terminal.encode(),

@@ -51,6 +51,7 @@ class BodyLabeller:
             raise LabellingError("the answer is not JSON") from None
         found = content(self._dialect, self._dialect.body, document)
         if found.error:
+            refuse_unknown(self._dialect, found)
             self._done.error = True
             return (body,)
         if not found.recognised or not isinstance(document, dict):
@@ -81,10 +82,10 @@ class BodyLabeller:
     def _text(self, unit: Unit, body: bytes) -> list[Place]:
         """The places that give one unit its notice, and its item in the record."""
         mark, text = self._done.mark, unit.text
-        skipped = verdict(text, self._asked, mark.operator.notices, ended=True, whole=True)
+        skipped = verdict(text, self._asked, mark.notices, ended=True, whole=True)
         assert isinstance(skipped, str)  # a whole text is never unclear
         prefix, suffix, placed = mark.prefix, mark.suffix, mark.shown
-        if suffix and not skipped and mark.operator.notices.trailing(text):  # from another Countermark in the chain
+        if suffix and not skipped and mark.notices.trailing(text):  # from another Countermark in the chain
             suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
         if skipped or not placed:
             self._done.parts.append(TextDone(unit.name, (), skipped, text, text))
@@ -122,7 +123,9 @@ class BodyLabeller:
 
 
 def refuse_unknown(dialect: Dialect, found: Content) -> None:
-    """Raises LabellingError where a document holds text that would leave unlabelled, for no rule reads it."""
+    """Raises LabellingError where a document holds what would leave unlabelled: text no rule reads, or a medium."""
+    if found.medium is not None:
+        raise LabellingError(f"{spell(found.medium)} holds a medium that cannot be labelled yet")
     if found.unknown is not None:
         where = spell(found.unknown) if found.unknown else "the document"
         raise LabellingError(f"{where} holds text in a form that the dialect {dialect.name} does not know")

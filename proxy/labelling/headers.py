@@ -19,7 +19,7 @@ HOP_BY_HOP = frozenset(
 # Written anew for the next connection, or answered here (Expect).
 _OUTBOUND_OWN = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"ai-disclosure"}
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
-_ABOUT_CLIENT = b"x-forwarded-"  # all that begins so, and X-Real-IP, is for trusted peers to say
+_ABOUT_CLIENT = (b"x-forwarded-", b"x-real-ip")  # all that begins so is for trusted peers to say
 # A part of an answer cannot be labelled, and a validator of the upstream's bytes says nothing about ours.
 _CONDITIONAL = frozenset(b"range if-range if-match if-none-match if-modified-since if-unmodified-since".split())
 _ABOUT_BYTES = frozenset(
@@ -75,9 +75,7 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
             host = field[1] if name == b"host" else host
         elif name in _FORWARDED:
             told.setdefault(name, []).append(field[1])
-        elif not peer.trusted and (name.startswith(_ABOUT_CLIENT) or name == b"x-real-ip"):
-            pass
-        elif claimed and name in _CONDITIONAL:
+        elif (claimed and name in _CONDITIONAL) or (not peer.trusted and name.startswith(_ABOUT_CLIENT)):
             pass
         elif claimed and name == b"accept-encoding":
             out.append((name, _decodable(field[1])))

@@ -10,10 +10,10 @@ from proxy.labelling.errors import LabellingError
 
 
 def through_us(location: bytes, upstream: str) -> bytes:
-    """The Location with an upstream's own address taken off, so that it leads to us; a relative one stays as it is.
+    """The Location with an upstream's own address taken off, so that it leads to us; a relative one stays.
 
-    ``upstream`` is the URL of the upstream, whose path is put before every request's. Raises LabellingError for any other
-    address: what it leads to cannot be labelled.
+    ``upstream`` is the URL of the upstream, whose path is put before every request's. Raises LabellingError for any
+    other address: what it leads to cannot be labelled.
     """
     text = location.decode("latin-1")
     own, there = urlsplit(upstream), urlsplit(text)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from proxy.label.aigc import Aigc, check
 from proxy.label.errors import LabelError
 from proxy.label.identifier import item_id
-from proxy.label.seal import seal
+from proxy.label.seal import seal, verify
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.notices import SEPARATOR, Notices
 from proxy.policy.decision import Decision, ImageNotice, TextNotice
@@ -15,7 +15,8 @@ from proxy.policy.decision import Decision, ImageNotice, TextNotice
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who labels, the same for every answer: the provider's code or name, the keys, the notices ever in force.
+    """Who labels, the same for every answer: the provider's code or name, the keys, the notices ever in force (for the
+    conversation's history).
 
     ``digest`` is a keyed digest of a text for the record, or None where nothing is recorded.
     """
@@ -32,8 +33,9 @@ _SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix"
 
 
 class Mark(NamedTuple):
-    """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``trusted`` says that
-    the upstream's own labels are believed (we are its propagator)."""
+    """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``notices`` are the
+    words in force, in every language: who shows one of them is labelled already; ``trusted`` says that the upstream's
+    own labels are believed (we are its propagator)."""
 
     operator: Operator
     produce_id: str
@@ -45,6 +47,7 @@ class Mark(NamedTuple):
     carriers: frozenset[str]
     envelope: tuple[str, ...]
     on_failure: Literal["block", "pass"]
+    notices: Notices
     trusted: bool = False
 
     def of_item(self, index: int) -> Aigc:
@@ -80,14 +83,15 @@ def propagated(operator: Operator, upstream: Aigc, produce_id: str) -> Aigc:
 def kept(mark: Mark, own: Aigc, found: tuple[Aigc, ...], where: str) -> Aigc:
     """What becomes of labels that came from upstream: never two, and never one dropped in silence.
 
-    An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one that
-    names this operator as the producer (another Countermark in the chain). Anything else may be a user's forgery. What
-    is kept is passed on under our name, in header fields too, so it keeps to the standard or is a LabellingError.
+    An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one
+    whose label bears this operator's seal (another Countermark in the chain). Anything else may be a user's forgery.
+    What is kept is passed on under our name, in header fields too, so it keeps to the standard or is a LabellingError.
     """
     if len(set(found)) > 1:
         raise LabellingError(f"{where} carries labels that contradict each other")
     upstream = found[0]
-    if mark.trusted or upstream.content_producer == mark.operator.provider:
+    producer, produce_id, label = upstream.content_producer, upstream.produce_id, upstream.label
+    if mark.trusted or verify(mark.operator.sealing, producer, produce_id, label, upstream.reserved_code1):
         try:
             check(upstream)
         except LabelError as error:
@@ -108,6 +112,7 @@ class Terms(NamedTuple):
     carriers: frozenset[str]
     envelope: tuple[str, ...]
     on_failure: Literal["block", "pass"]
+    notices: Notices
     trusted: bool
 
 
@@ -120,6 +125,7 @@ def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False
     prefix = suffix = badge_words = ""
     badge: ImageNotice | None = None
     carriers: frozenset[str] = frozenset()
+    shown: set[str] = set()
     blocks = False
     for decision in decisions:
         carriers |= decision.metadata
@@ -127,6 +133,7 @@ def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False
         match decision.notice:
             case TextNotice(words, position):
                 chosen = words.pick(language)
+                shown.update(words.texts)
                 prefix = chosen + SEPARATOR if position != "end" else ""
                 suffix = SEPARATOR + chosen if position != "start" else ""
             case ImageNotice(words) as notice:
@@ -134,7 +141,8 @@ def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False
             case None:
                 pass
     envelope = tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in carriers)
-    return Terms(prefix, suffix, badge, badge_words, carriers, envelope, "block" if blocks else "pass", trusted)
+    on_failure: Literal["block", "pass"] = "block" if blocks else "pass"
+    return Terms(prefix, suffix, badge, badge_words, carriers, envelope, on_failure, Notices(shown), trusted)
 
 
 def mark(operator: Operator, agreed: Terms, produce_id: str) -> Mark:

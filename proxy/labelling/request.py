@@ -20,6 +20,7 @@ from proxy.labelling.machine import Machine
 from proxy.labelling.notices import Notices
 
 MODEL_LENGTH = 256
+_CONTINUED = 4096  # characters: longer than any notice
 _BOM = b"\xef\xbb\xbf"
 
 Slice = tuple[int, int | None]
@@ -27,13 +28,13 @@ Slice = tuple[int, int | None]
 
 class Asked(NamedTuple):
     """What is known of a request. ``units`` is how many answers it asks for, None where that is unknown; ``continued``
-    says that the answer goes on from a text of the client's that carries the notice already."""
+    is the beginning of the client's text that the answer goes on from: it may carry the notice already."""
 
     model: str = ""
     streaming: bool = False
     units: int | None = None
     machine: Machine | None = None
-    continued: bool = False
+    continued: str = ""
 
 
 class Read(NamedTuple):
@@ -41,7 +42,6 @@ class Read(NamedTuple):
 
     asked: Asked
     body: bytes
-    stripped: int = 0
 
 
 def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
@@ -70,10 +70,10 @@ def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
         streaming=rules.stream is not None and rules.stream.value(document) is True,
         units=_units(rules.units.value(document)) if rules.units else 1,
         machine=_machine(dialect, document),
-        continued=_continued(dialect, document, notices),
+        continued=_continued(dialect, document),
     )
     try:
-        return Read(asked, mark + _without(text, cuts) if cuts else body, len(cuts))
+        return Read(asked, mark + _without(text, cuts) if cuts else body)
     except FramingError:  # nested too deeply to be cut
         return Read(asked, body)
 
@@ -121,13 +121,9 @@ def _machine(dialect: Dialect, document: Any) -> Machine | None:
     return Machine(json, tuple(choices)) if json or choices else None
 
 
-def _continued(dialect: Dialect, document: Any, notices: Notices) -> bool:
-    for continuation in dialect.request.continuation:
-        if continuation.condition.holds(document):
-            messages = document.get("messages")
-            last = messages[-1] if isinstance(messages, list) and messages else None
-            if not isinstance(last, dict) or last.get("role") != "assistant":
-                return False
-            text = last.get("content")
-            return isinstance(text, str) and notices.opening(text) == "yes"
-    return False
+def _continued(dialect: Dialect, document: Any) -> str:
+    for one in dialect.request.continuation:
+        if one.condition.holds(document):
+            text = one.text.value(document) if one.of.holds(document) else MISSING
+            return text.lstrip()[:_CONTINUED] if isinstance(text, str) else ""
+    return ""

@@ -6,39 +6,30 @@ invented, none is reordered, untouched ones pass byte for byte, and a record lea
 Records are held only while a unit's text may still become a notice (see ``verdict``), and until one record is
 recognised: a stream of another shape than the dialect's leaves nothing unlabelled behind. Errors and records that hold
 nothing (``choices: []``) need not wait, but they do not make a stream known. Once every unit is decided and no suffix
-is due, nothing is parsed any more, from the next record on, wherever the reads were cut.
+is due, nothing is parsed any more, from the next record on, wherever the reads were cut; only media are watched for.
 """
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.engine import Place, Unit, content
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import cut, parse, quote, root_member, spans, starts
+from proxy.framing.json_text import parse
 from proxy.framing.sse import Block, Splitter
 from proxy.labelling.body import refuse_unknown, upstream_label
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.outcome import Done, TextDone
+from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.transform import Piece
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
+from proxy.labelling.watch import Watch
 
 _TAIL: Final = 4096  # characters: longer than any notice with the white space around it
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A record that has not left, with what is to change in it; ``ours`` did not come from upstream."""
-
-    block: Block
-    prefixes: list[Place] = field(default_factory=list)
-    suffixes: list[Place] = field(default_factory=list)
-    metadata: bool = False
-    ours: bool = False
 
 
 @dataclass(slots=True)
@@ -54,7 +45,7 @@ class _Unit:
     tail: str = ""
     skipped: str | None = None
     held: bool = False
-    first: tuple[_Pending, Place] | None = None
+    first: tuple[Pending, Place] | None = None
     last: tuple[Block, Unit] | None = None
     closed: bool = False
     placed: tuple[str, ...] = ()
@@ -66,9 +57,10 @@ class StreamLabeller:
     def __init__(self, dialect: Dialect, asked: Asked, done: Done, limit: int) -> None:
         self._dialect, self._asked, self._done, self._limit = dialect, asked, done, limit
         self._splitter = Splitter()
+        self._watch = Watch(dialect)
         self._block: Block | None = None  # the one that is looked at
-        self._queue: deque[_Pending] = deque()  # held
-        self._out: list[_Pending] = []  # may leave, at the end of this call
+        self._queue: deque[Pending] = deque()  # held
+        self._out: list[Pending] = []  # may leave, at the end of this call
         self._queued = 0
         self._units: dict[Hashable, _Unit] = {}
         self._recognised = False
@@ -77,12 +69,8 @@ class StreamLabeller:
         self._awaits_metadata = "body" in done.mark.carriers
         self._replaces_metadata = False
         self._passes = False
+        self._over = False  # the terminal record was there
         self._ragged = False  # the last record has no blank line behind it
-
-    @property
-    def passes(self) -> bool:
-        """Whether nothing of the stream needs to be looked at any more."""
-        return self._passes
 
     @property
     def retained(self) -> bytes:
@@ -92,6 +80,7 @@ class StreamLabeller:
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._passes:
+            self._pass(data)
             return (data,)
         self._look(self._splitter.feed(data))
         if not self._passes:
@@ -120,12 +109,23 @@ class StreamLabeller:
 
     def _leave(self) -> Sequence[Piece]:
         """Give out what may leave. Written only once the whole call has succeeded: what fails leaves as it came."""
-        out = [self._written(pending) for pending in self._out]
+        if self._passes:
+            self._watch.feed(self._splitter.rest)
+        name, replaces = self._dialect.metadata, self._replaces_metadata
+        out = [pending.written(self._done, name, replaces=replaces) for pending in self._out]
         self._out.clear()
         if self._passes:
             out.append(self.retained)
             self._splitter = Splitter()
         return (b"".join(out),) if any(out) else ()
+
+    def _pass(self, data: bytes) -> None:
+        """Nothing is parsed any more. A medium in it is a failure, and then it is retained."""
+        try:
+            self._watch.feed(data)
+        except LabellingError:
+            self._splitter.feed(data)
+            raise
 
     def _bound(self, size: int) -> None:
         if size > self._limit:
@@ -147,21 +147,24 @@ class StreamLabeller:
         """One record: look, decide, and let go of what may leave."""
         self._bound(len(block.raw))
         if block.data is None or not block.data.strip():
-            self._enqueue(_Pending(block), harmless=block.data is not None or _is_harmless(block.raw))
+            self._enqueue(Pending(block), harmless=block.data is not None or _is_harmless(block.raw))
             return
         if self._dialect.terminal and block.data.strip() == self._dialect.terminal:
             self._settle()
-            self._out.append(_Pending(block))
+            self._over = True
+            self._out.append(Pending(block))
             return
         try:
             document = parse(block.data)
         except FramingError:
             raise LabellingError("a record of the stream is not JSON") from None
-        pending = _Pending(block)
+        pending = Pending(block)
         found = content(self._dialect, self._dialect.stream, document)
         if found.media:
             raise LabellingError("the stream holds pictures, which cannot be labelled in a stream yet")
         refuse_unknown(self._dialect, found)
+        if self._over and any(unit.parts for unit in found.units):
+            raise LabellingError("text came behind the record that ends the stream")
         harmless = found.error or found.empty
         self._harmless |= harmless
         self._error |= found.error
@@ -175,7 +178,7 @@ class StreamLabeller:
                 self._step(unit, pending)
         self._enqueue(pending, harmless=harmless)
 
-    def _enqueue(self, pending: _Pending, *, harmless: bool = False) -> None:
+    def _enqueue(self, pending: Pending, *, harmless: bool = False) -> None:
         """The record leaves behind what is held, or is held. A harmless one need not wait until the stream is known."""
         if not self._holds(harmless):
             self._queue.append(pending)
@@ -196,7 +199,7 @@ class StreamLabeller:
         self._queue.clear()
         self._queued = 0
 
-    def _step(self, found: Unit, pending: _Pending) -> None:
+    def _step(self, found: Unit, pending: Pending) -> None:
         """What one record says of one unit."""
         unit = self._units.get(found.key)
         if unit is None:
@@ -218,7 +221,7 @@ class StreamLabeller:
     def _decide(self, unit: _Unit, *, ended: bool) -> None:
         if unit.skipped is not None:
             return
-        says = verdict(unit.text, self._asked, self._done.mark.operator.notices, ended=ended)
+        says = verdict(unit.text, self._asked, self._done.mark.notices, ended=ended)
         unit.held = says is Wait.HOLD
         if isinstance(says, Wait):
             return
@@ -228,7 +231,7 @@ class StreamLabeller:
             pending.prefixes.append(place)
             unit.placed = ("prefix",)
 
-    def _suffix(self, unit: _Unit, found: Unit, pending: _Pending) -> None:
+    def _suffix(self, unit: _Unit, found: Unit, pending: Pending) -> None:
         """The unit closes with this record: its suffix goes into it, or out before it."""
         if not self._owes_suffix(unit) or unit.last is None:
             return
@@ -242,7 +245,7 @@ class StreamLabeller:
         """Whether the unit, whose text is all here, gets a suffix: not where it ends with a notice already."""
         if unit.skipped != "" or unit.last is None:
             return False
-        if self._done.mark.operator.notices.trailing(unit.tail) is None:
+        if self._done.mark.notices.trailing(unit.tail) is None:
             return True
         unit.skipped = "" if unit.placed else ALREADY
         return False
@@ -250,7 +253,7 @@ class StreamLabeller:
     def _copy(self, last: tuple[Block, Unit], unit: _Unit) -> None:
         """The suffix goes out in a record of its own."""
         unit.placed += ("suffix",)
-        self._enqueue(_Pending(closing_record(*last, self._done.mark.suffix, self._dialect.metadata), ours=True))
+        self._enqueue(Pending(closing_record(*last, self._done.mark.suffix, self._dialect.metadata), ours=True))
 
     def _settle(self) -> None:
         """The stream is at its end: what was unclear is decided, what was held leaves, or nothing was found."""
@@ -271,7 +274,7 @@ class StreamLabeller:
         elif not unit.placed:
             raise LabellingError("the stream broke off where the notice at its end was due")
 
-    def _mark_record(self, document: dict[str, Any], pending: _Pending) -> None:
+    def _mark_record(self, document: dict[str, Any], pending: Pending) -> None:
         """This record carries the answer's implicit label.
 
         A trusted upstream may repeat its own in every record; only the one here becomes ours, for what comes once all
@@ -283,26 +286,6 @@ class StreamLabeller:
         if name in document:
             self._replaces_metadata = True
             self._done.keep(upstream_label(document[name]), "the stream")
-
-    def _written(self, pending: _Pending) -> bytes:
-        """A record's bytes with its changes."""
-        block = pending.block
-        if block.data is None or not (pending.prefixes or pending.suffixes or pending.metadata):
-            return block.raw
-        data, mark = block.data, self._done.mark
-        places: list[tuple[int, int, bytes]] = []
-        if pending.prefixes:
-            found = starts(data, pending.prefixes).values()
-            places += [(start + 1, start + 1, quote(mark.prefix)) for start in found]
-        if pending.suffixes:
-            places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, pending.suffixes).values()]
-        if pending.metadata:
-            name, value = self._dialect.metadata, self._done.aigc_json
-            if self._replaces_metadata:
-                places.append((*spans(data, [(name,)])[(name,)], value))
-            else:
-                places.append(root_member(data, name, value))
-        return block.with_data(b"".join(cut(data, places))).raw
 
     def _write_items(self) -> None:
         done = self._done

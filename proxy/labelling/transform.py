@@ -47,13 +47,3 @@ class Labeller(Transform, Protocol):
     def retained(self) -> bytes:
         """The bytes taken in that no piece has given out yet, as they came."""
         ...
-
-
-class Identity:
-    """Nothing is changed."""
-
-    def feed(self, data: bytes) -> Sequence[Piece]:
-        return (data,)
-
-    def end(self) -> Sequence[Piece]:
-        return ()

@@ -32,6 +32,7 @@ class Wait(Enum):
 def verdict(text: str, asked: Asked, notices: Notices, *, ended: bool, whole: bool = False) -> Wait | str:
     """Why the unit gets no notice (empty: it gets one), or that it is not clear yet.
 
+    ``notices`` are those in force for this answer: other words, or words of the past, are no notice that people know.
     ``ended`` says that no more text comes, ``whole`` that all of it is here, so that a claim can be checked in full.
     """
     if not text:
@@ -49,4 +50,4 @@ def verdict(text: str, asked: Asked, notices: Notices, *, ended: bool, whole: bo
             return ALREADY
         case "maybe" if not ended:
             return Wait.HOLD
-    return CONTINUED if asked.continued else ""
+    return CONTINUED if asked.continued and notices.opening(asked.continued) == "yes" else ""

@@ -159,7 +159,8 @@ def bare(data: bytes) -> bytes:
 def dressed(original: bytes, encoded: bytes) -> bytes:
     """``encoded``, a bare picture, with the metadata of ``original``, in order and byte for byte.
 
-    C2PA manifests go, and so do the thumbnails of JFIF and EXIF, which show the picture as it was. Adobe's segment says how the samples are stored, so that the encoder's own stands in its place.
+    C2PA manifests go, and so do the thumbnails of JFIF and EXIF, which show the picture as it was. Adobe's segment says
+    how the samples are stored, so that the encoder's own stands in its place.
     """
     old, _, trailer = parse(original)
     new, scan, _ = parse(encoded)

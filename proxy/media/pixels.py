@@ -149,13 +149,15 @@ def _placed(badge: Badge, font: bytes, size: Size, orientation: int) -> tuple[Im
 
 
 def _stamp_jpeg(data: bytes, badge: Badge, font: bytes) -> Stamped:
-    segments = jpeg.parse(data).segments
+    segments, _, trailer = jpeg.parse(data)
+    bare = jpeg.bare(data)
+    _check_trailer(trailer)
     frame = jpeg.frame(segments)
     patch, box = _placed(badge, font, (frame.width, frame.height), jpeg.orientation(segments))
     encoded = BytesIO()
     try:
         # Without metadata nothing but the picture is left that Pillow could stumble over.
-        picture = JpegImagePlugin.JpegImageFile(BytesIO(jpeg.bare(data)))
+        picture = JpegImagePlugin.JpegImageFile(BytesIO(bare))
         picture.load()
         picture.paste(patch.convert(picture.mode), box)
         usual = len(frame.components) != 3 or JpegImagePlugin.get_sampling(picture) >= 0

@@ -108,6 +108,9 @@ def test_units_of_a_record(expected: list[tuple[str, str, bool]], document: Any)
         (False, False, []),
         (False, True, {"error": {"message": "no"}}),
         (False, True, {"object": "error", "message": "no"}),
+        (False, False, {"error": ""}),
+        (False, False, {"error": {}, "message": "no"}),
+        (False, False, {"error": 0, "output": "a"}),
         (False, False, {"error": None}),
         (True, False, {"error": {"code": 1}, "choices": [choice("a")]}),
     ],
@@ -126,7 +129,7 @@ KNOWN: list[Any] = [
     [],
     {},
     [PART],
-    [PART, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "refusal", "refusal": "no"}],
+    [PART, {"type": "reference", "reference_ids": [1]}, {"type": "refusal", "refusal": "no"}],
     [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}],
     [{"type": "text", "text": ""}, {"type": "text", "text": None}, {"type": "text"}, {"type": "x", "text": ""}, None],
 ]
@@ -177,6 +180,12 @@ def test_text_in_a_form_that_no_rule_reads(value: Any) -> None:
         (False, {"delta": {"text": "a"}}),
         (False, {"delta": {"content": None}, "text": "a"}),
         (False, {"text": "a"}),
+        (True, {"delta": {}, "message": {"role": "assistant", "content": "", "tool_calls": [{"id": "a"}]}}),
+        (True, {"delta": {"content": "a"}, "logprobs": {"content": [{"token": "a", "top_logprobs": []}]}}),
+        (False, {"delta": {}, "message": {"content": "a"}}),
+        (False, {"delta": {"content": "a"}, "message": {"content": "b"}}),
+        (False, {"delta": {}, "x": {"content": ""}, "message": {"content": [PART]}}),
+        (False, {"delta": {}, "message": {"content": {"text": "a"}}}),
         (False, {"message": {"content": "a"}}),
         (False, {"message": {"content": [{"type": "text", "text": "a"}]}}),
         (False, "a"),
@@ -194,7 +203,13 @@ def test_text_beside_the_place_that_the_rules_know(known: bool, element: Any) ->
         (True, {"choices": []}),
         (True, {"choices": {}}),
         (True, {"choices": None, "content": ""}),
-        (True, {"error": {"message": "no"}, "text": "why"}),
+        (True, {"error": {"message": "no", "type": "a", "code": "b", "param": "c"}}),
+        (True, {"object": "error", "message": "no", "code": 400}),
+        (False, {"error": {"message": "no"}, "text": "why"}),
+        (False, {"error": {"message": "no"}, "output": [{"content": [PART]}]}),
+        (False, {"error": {"content": "a"}}),
+        (False, {"error": "no", "choices": "a"}),
+        (False, {"choices": [], "content": ["a"]}),
         (True, 7),
         (False, {"content": "a"}),
         (False, {"choices": [], "text": "a"}),
@@ -204,6 +219,31 @@ def test_text_beside_the_place_that_the_rules_know(known: bool, element: Any) ->
 )
 def test_text_where_there_is_no_element(known: bool, document: Any) -> None:
     assert known is (record(document).unknown is None)
+
+
+MEDIA: list[dict[str, Any]] = [
+    {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
+    {"audio": {"id": "a", "data": "AA==", "transcript": "b"}},
+    {"content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
+    {"content": [PART, {"type": "image", "data": "AA=="}]},
+    {"content": [PART, {"type": "audio", "audio": "AA=="}]},
+]
+
+
+@pytest.mark.parametrize("message", MEDIA, ids=repr)
+def test_media_that_cannot_be_labelled_yet(message: dict[str, Any]) -> None:
+    message = {"content": "a", **message}
+    assert body({"choices": [choice("a"), {"message": message}]}).medium is not None
+    assert body({"data": [{"choices": [{"message": message}]}]}).medium is not None
+    assert record({"choices": [{"delta": message}]}).medium is not None
+    assert record({"choices": [{"delta": {}, "message": message}]}).medium is not None
+
+
+@pytest.mark.parametrize("empty", [None, [], {}, ""])
+def test_a_medium_that_is_not_there(empty: Any) -> None:
+    for message in ({"content": "a", "audio": empty, "images": empty}, {"content": [PART], "audio": empty}):
+        assert body({"choices": [{"message": message}]}).medium is None
+        assert record({"choices": [{"delta": message}]}).medium is None
 
 
 def test_what_a_negated_filter_keeps_out_is_known() -> None:

@@ -37,6 +37,11 @@ def test_shipped_tables_are_sound(name: str) -> None:
         (("body", 0, "text"), "must be names only", {"body": [{"each": "a[*]", "text": "b[*]"}]}),
         (("body", 0, "text"), "must be names only", {"body": [{"each": "a[*]", "text": "@"}]}),
         (("body", 0, "span"), "must begin with a name", {"body": [{"each": "a", "span": "@", "text": "t"}]}),
+        (
+            ("body", 0, "unlabelled", 0),
+            "must begin with a name",
+            {"body": [{"each": "a", "text": "t", "unlabelled": ["@"]}]},
+        ),
         (("errors", 0), "is not a condition", {"errors": ["=x"]}),
         (("media", 0, "encoding"), "Input should be", {"media": [{"path": "a", "encoding": "hex", "kind": "image"}]}),
         (
@@ -47,7 +52,7 @@ def test_shipped_tables_are_sound(name: str) -> None:
         (
             ("request", "continuation", 0, "servers"),
             "at least 1",
-            {"request": {"continuation": [{"claim": "a", "servers": []}]}},
+            {"request": {"continuation": [{"claim": "a", "text": "b", "of": "c", "servers": []}]}},
         ),
         ((), "names neither text", {"body": []}),
     ],

@@ -111,6 +111,23 @@ def test_what_the_upstream_is_told_of_the_client(expected: dict[bytes, bytes], p
     assert sent(TOLD, peer) == []
 
 
+@pytest.mark.parametrize("name", [b"x-real-ip", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-user"])
+def test_only_a_trusted_peer_says_who_the_client_is(name: bytes) -> None:
+    headers = [*KEPT, (name, b"x")]
+    assert sent(headers) == KEPT
+    assert sent(headers, claimed=False) == KEPT
+    assert headers == sent(headers, Peer("192.0.2.7", "https", trusted=True))
+
+
+@pytest.mark.parametrize(
+    ("expected", "lines"),
+    [(b"", []), (b"gzip", [b"gzip"]), (b"gzip, br", [b"gzip", b"br"]), (b"a,b, c", [b"a,b", b"c"])],
+)
+def test_the_lines_of_a_list_are_one_list(expected: bytes, lines: list[bytes]) -> None:
+    headers = [(b"content-type", b"x"), *((b"content-encoding", line) for line in lines), (b"x", b"y")]
+    assert expected == fields.joined(headers, b"content-encoding")
+
+
 def test_forwarded_goes_on_only_where_it_is_believed() -> None:
     headers = [(b"forwarded", b"for=a"), (b"host", b'h"\\')]
     told = sent(headers, Peer("2001:db8::1", "http", trusted=True), forwarded=True)

@@ -1,13 +1,15 @@
 """One answer's mark: the words, the label and its carriers, made from the decisions about each kind of content."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.label.aigc import Aigc
 from proxy.label.seal import verify
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import kept, mark, terms
+from proxy.labelling.mark import first_write, kept, mark, terms
 from proxy.policy.decision import Decision, Position, TextNotice, Words
-from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, badge, decision, marked
+from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, WORDS, badge, decision, marked
 
 OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")
 
@@ -75,9 +77,19 @@ def test_a_label_that_breaks_the_standard_is_not_passed_on(reason: str, change: 
     assert len(str(error.value)) < 300
 
 
-def test_our_own_label_is_trusted_anyway() -> None:
-    chained = Aigc.first_write("ACME", "1234")
+def test_a_label_that_we_sealed_is_believed_and_one_that_merely_names_us_is_not() -> None:
+    chained = first_write(OPERATOR, "1234")
     assert kept(marked(), marked().aigc, (chained,), "it").produce_id == "1234"
+    forged = [Aigc.first_write("ACME", "1234"), chained._replace(produce_id="1235"), chained._replace(label="2")]
+    for one in (*forged, first_write(replace(OPERATOR, sealing=b"x" * 32), "1234")):
+        with pytest.raises(LabellingError, match="it came with a label already"):
+            kept(marked(), marked().aigc, (one,), "it")
+
+
+def test_the_words_in_force_are_those_of_the_notice_in_every_language() -> None:
+    made = mark(OPERATOR, terms([Decision(TextNotice(Words((("zh", "【甲】"), ("en", "[b]")))))], "en"), ID)
+    assert ["yes", "yes", "no"] == [made.notices.opening(text) for text in ("【甲】", "[b] Hi", WORDS)]
+    assert marked(badge()).notices.opening("AI生成") == "no"
 
 
 def test_other_labels_are_never_dropped_in_silence() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.plan import Framing, acts, framing, label, needs_no_label
+from proxy.labelling.plan import Framing, acts, framing, is_bare, label, needs_no_label
 from proxy.labelling.request import Asked
 from proxy.policy.decision import Decision
 from tests.labelling.answers import BOUNDS, CHAT, IMAGES, decision, marked
@@ -51,13 +51,20 @@ def test_what_cannot_be_cut(reason: str, media_type: bytes, first: bytes) -> Non
         ("no body", "HEAD", 200),
         ("no body", "POST", 204),
         ("no body", "POST", 304),
-        ("a redirection", "POST", 302),
+        ("", "POST", 302),
         ("an error of the upstream's", "POST", 400),
         ("an error of the upstream's", "POST", 503),
     ],
 )
 def test_what_needs_no_label(expected: str, method: str, status: int) -> None:
     assert expected == needs_no_label(method, ResponseHead(status, []))
+
+
+@pytest.mark.parametrize(
+    ("expected", "status"), [(False, 200), (False, 206), (True, 205), (True, 300), (True, 307), (False, 404)]
+)
+def test_what_is_all_in_its_head(expected: bool, status: int) -> None:
+    assert expected is is_bare(ResponseHead(status, []))
 
 
 @pytest.mark.parametrize(

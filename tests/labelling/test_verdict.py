@@ -5,7 +5,7 @@ import pytest
 from proxy.labelling.machine import WHY, Machine
 from proxy.labelling.request import Asked
 from proxy.labelling.verdict import ALREADY, CONTINUED, SILENT, Wait, verdict
-from tests.labelling.answers import OPERATOR, WORDS
+from tests.labelling.answers import RETIRED, WORDS, marked
 
 TEXT, JSON, CHOICE = Asked(), Asked(machine=Machine(json=True)), Asked(machine=Machine(choices=("yes",)))
 GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole": True}
@@ -39,11 +39,15 @@ GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole"
         (WHY, CHOICE, "yes", WHOLE),
         ("", CHOICE, "ye", ENDED),
         ("", CHOICE, "yes!", GOING),
-        (CONTINUED, Asked(continued=True), "Hi", GOING),
-        (Wait.HOLD, Asked(continued=True), WORDS[:1], GOING),
-        (ALREADY, Asked(continued=True), WORDS, GOING),
-        (WHY, Asked(continued=True, machine=Machine(json=True)), "{", GOING),
+        (CONTINUED, Asked(continued=f"{WORDS} On"), "Hi", GOING),
+        ("", Asked(continued="On"), "Hi", GOING),
+        ("", Asked(continued=f"{RETIRED} On"), "Hi", GOING),
+        ("", TEXT, RETIRED, GOING),
+        ("", TEXT, RETIRED[:2], GOING),
+        (Wait.HOLD, Asked(continued=WORDS), WORDS[:1], GOING),
+        (ALREADY, Asked(continued=WORDS), WORDS, GOING),
+        (WHY, Asked(continued=WORDS, machine=Machine(json=True)), "{", GOING),
     ],
 )
 def test_the_table(expected: Wait | str, asked: Asked, text: str, state: dict[str, bool]) -> None:
-    assert expected == verdict(text, asked, OPERATOR.notices, **state)
+    assert expected == verdict(text, asked, marked().notices, **state)

@@ -74,6 +74,23 @@ def test_what_is_no_label_stays(value: bytes) -> None:
     assert exif.without_labels(found) == found
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("prefix", [b"", exif.IDENTIFIER])
+def test_the_thumbnail_is_blanked_and_nothing_else(order: str, prefix: bytes) -> None:
+    head = prefix + ORDERS[order] + struct.pack(order + "I", 8)
+    turned = (0x0112, 3, 1, struct.pack(order + "H", 6))
+    jpeg = b"\xff\xd8\xff thumbnail \xff\xd9"
+    at = struct.pack(order + "I", 26 + 30)
+    second = ifd(order, (0x0201, 4, 1, at), (0x0202, 4, 1, struct.pack(order + "I", len(jpeg))))
+    first = ifd(order, turned)
+    linked = first[:-4] + struct.pack(order + "I", 26)
+    before = head + linked + second + jpeg + b"rest"
+    assert exif.without_thumbnail(before) == head + first + second + bytes(len(jpeg)) + b"rest"
+    assert exif.orientation(exif.without_thumbnail(before)) == 6
+    alone = head + first + b"rest"
+    assert exif.without_thumbnail(alone) == alone
+
+
 def test_an_exif_ifd_that_points_to_itself_ends() -> None:
     found = ORDERS["<"] + struct.pack("<I", 8) + ifd("<", (0x8769, 4, 1, struct.pack("<I", 8)))
     assert exif.labels(found) == ()

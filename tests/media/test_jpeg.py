@@ -34,6 +34,15 @@ def test_the_compressed_picture_is_not_touched(name: str, load: Callable[[str], 
     assert kept == before.segments
 
 
+def test_a_redrawn_picture_keeps_no_thumbnail_of_what_it_was(load: Callable[[str], bytes]) -> None:
+    data = load("420.jpg")
+    jfif = jpeg.parse(data).segments[0].payload
+    small = segment(0xE0, jfif[:12] + b"\1\1" + b"rgb")
+    old = data[:2] + small + segment(0xE0, b"JFXX\0\x10thumbnail") + data[20:]
+    assert jpeg.dressed(old, jpeg.bare(data)) == data
+    assert jpeg.write(old, LABEL).startswith(data[:2] + small)  # where nothing was drawn, nothing goes
+
+
 def test_a_new_packet_follows_jfif_and_exif(load: Callable[[str], bytes]) -> None:
     for name, expected in (("420.jpg", [0xE0, 0xE1]), ("orientation6.jpg", [0xE0, 0xE1, 0xE1]), ("bare.jpg", [0xE1])):
         written = jpeg.write(load(name), LABEL)

@@ -265,6 +265,23 @@ def test_animations_and_several_pictures_are_refused(font: bytes, load: Callable
             stamp(load(name), Badge("AI"), font, MANY)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("second", ["PNG", "JPEG"])
+def test_a_picture_behind_the_picture_is_refused(kind: str, second: str, font: bytes) -> None:
+    picture = Image.new("RGB", (500, 500))
+    with pytest.raises(MediaError, match="another picture follows"):
+        stamp(encoded(picture, kind) + encoded(picture, second), Badge("AI"), font, MANY)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_no_thumbnail_of_the_picture_as_it_was_is_left(kind: str, font: bytes) -> None:
+    small = b"\xff\xd8\xff small \xff\xd9"
+    ifds = struct.pack("<IHI H HHII HHII I", 8, 0, 14, 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(small), 0)
+    data = encoded(Image.new("RGB", (500, 500)), kind, exif=b"Exif\0\0II*\0" + ifds + small)
+    assert small in data
+    assert small not in stamp(data, Badge("AI"), font, MANY).data
+
+
 def test_words_that_are_too_long_for_the_picture_are_refused(font: bytes) -> None:
     with pytest.raises(MediaError, match="too small for a legible badge"):
         stamp(encoded(Image.new("RGB", (500, 500))), Badge("人工智能生成合成内容" * 3), font, MANY)

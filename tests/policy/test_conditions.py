@@ -73,6 +73,19 @@ def test_equal_outcomes_whatever_a_client_invents() -> None:
     assert len(seen) == 1
 
 
+def test_only_so_much_of_what_clients_invent_is_remembered() -> None:
+    conditions = Conditions([(("model", ("gpt-*",)),)])
+    (sieve,) = conditions._sieves
+    for n in range(3000):
+        facts = Facts("text", model=f"gpt-{n}" if n % 2 else f"o{n}")
+        for _ in range(2):
+            assert bool(n % 2) is bool(conditions.rules(conditions.outcomes(facts)))
+        assert 0 < len(sieve.known) <= 1024
+    sieve.known.clear()
+    assert conditions.rules(conditions.outcomes(Facts("text", model="gpt-" + "x" * 1000)))
+    assert not sieve.known
+
+
 _models = st.sampled_from(["a", "ab", "abc", "B", "", "ba"])
 _patterns = st.sampled_from(["a", "a*", "*", "?", "?b", "A*C", "b"])
 _rules = st.lists(st.lists(_patterns, min_size=1, max_size=3, unique=True).map(tuple), max_size=6)
