@@ -25,7 +25,7 @@ class Watch:
         """Look at what passes."""
         window = self._tail + data
         # The pattern is dear: it is asked only where one of its words stands.
-        if any([word in window for word in self._words]) and self._finds.search(window):
+        if any(word in window for word in self._words) and self._finds.search(window):
             raise LabellingError("the stream holds a medium that cannot be labelled yet")
         self._tail = window[-_TAIL:]
 
