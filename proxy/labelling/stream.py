@@ -57,12 +57,12 @@ class StreamLabeller:
     def __init__(self, dialect: Dialect, asked: Asked, done: Done, limit: int) -> None:
         self._dialect, self._asked, self._done, self._limit = dialect, asked, done, limit
         self._splitter = Splitter()
-        self._watch = Watch(dialect)
         self._block: Block | None = None  # the one that is looked at
         self._queue: deque[Pending] = deque()  # held
         self._out: list[Pending] = []  # may leave, at the end of this call
         self._queued = 0
         self._units: dict[Hashable, _Unit] = {}
+        self._watch = Watch(dialect, self._units if done.mark.shown else None)
         self._recognised = False
         self._harmless = False  # a record that holds nothing, or an error, was there
         self._error = False

@@ -48,6 +48,21 @@ def test_what_is_no_medium(delta: dict[str, Any]) -> None:
 
 
 def test_a_dialect_that_names_no_media_is_not_watched() -> None:
-    Watch(IMAGES).feed(event({"images": [PICTURE]}))
+    Watch(IMAGES, None).feed(event({"images": [PICTURE]}))
     with pytest.raises(LabellingError):
-        Watch(CHAT).feed(event({"images": [PICTURE]}))
+        Watch(CHAT, None).feed(event({"images": [PICTURE]}))
+
+
+def another(index: int) -> bytes:
+    return b"data: %b\n\n" % json.dumps({"choices": [{"index": index, "delta": {"content": "SECRET"}}]}).encode()
+
+
+def test_more_answers_than_were_asked_for() -> None:
+    for chunks in cuttings(FIRST + another(1)):
+        sent = answer(chunks)
+        assert "more answers than were asked for" in sent.blocked
+        assert b"SECRET" not in sent.data
+    for chunks in cuttings(FIRST + another(0)):
+        assert answer(chunks).data.endswith(another(0))
+    silent = marked(decision(None))
+    assert answer([FIRST, another(1)], with_mark=silent).data.endswith(another(1))
