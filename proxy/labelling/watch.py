@@ -59,7 +59,7 @@ def _pattern(rules: tuple[TextRule, ...]) -> tuple[tuple[bytes, ...], re.Pattern
             types.update(last.wanted)
     either = [rf'"(?:{_any(names)})"\s*:\s*(?:\{{\s*"|\[\s*[^\s\]]|"[^"])'] if names else []
     either += [rf'"type"\s*:\s*"(?:{_any(types)})"'] if types else []
-    words = tuple(f'"{word}"'.encode() for word in sorted(names | types))
+    words = tuple(f'"{word}"'.encode() for word in sorted(names | ({"type"} if types else set())))
     return words, re.compile("|".join(either).encode() or b"(?!)")
 
 
