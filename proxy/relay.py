@@ -1,4 +1,4 @@
-"""One exchange from start to end: the only place where await meets labelling.
+"""One exchange from start to end: the request taken in, the upstream asked, its answer sent, and every failure met.
 
 What happens when something breaks, before the response's start is sent and after:
 
