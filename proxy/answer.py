@@ -1,21 +1,25 @@
 """The response to a claimed request on its way to the client: passed with a reason, labelled whole, or streamed."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from proxy.account import Account
 from proxy.bounds import Lease
 from proxy.client import Client
+from proxy.decoded import Decoded
 from proxy.label.identifier import derived_id
 from proxy.labelling import headers as fields
-from proxy.labelling.coding import Decoder, decode, decoders
-from proxy.labelling.errors import Blocked, LabellingError
+from proxy.labelling.errors import LabellingError
 from proxy.labelling.location import through_us
 from proxy.labelling.mark import Mark, mark
+from proxy.labelling.medium import UNASKED, medium
 from proxy.labelling.message import Headers
-from proxy.labelling.plan import Label, acts, framing, is_bare, label, needs_no_label, unlabellable
+from proxy.labelling.picture import Picture
+from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, needs_no_label, unlabellable
 from proxy.labelling.request import Asked
-from proxy.labelling.transform import Conclude, Draw, Piece
+from proxy.labelling.transform import Conclude, Piece, Work
 from proxy.policy.decision import Decision
+from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
 from proxy.upstream import Response, Truncated
@@ -27,7 +31,7 @@ class Answer:
     """One response of the upstream's, and what it takes to send it on."""
 
     __slots__ = (
-        "_account", "_asked", "_chain", "_claim", "_client", "_decisions", "_headers", "_lease",
+        "_account", "_asked", "_body", "_cannot", "_claim", "_client", "_decisions", "_headers", "_lease",
         "_response", "_service", "_status",
     )  # fmt: skip
 
@@ -41,7 +45,9 @@ class Answer:
         response: Response,
         account: Account,
         lease: Lease,
+        cannot: str = "",
     ) -> None:
+        """``cannot`` is why the answer cannot be labelled, where the request says so already."""
         self._service = service
         self._client = client
         self._claim = claim
@@ -50,16 +56,20 @@ class Answer:
         self._response = response
         self._account = account
         self._lease = lease
+        self._cannot = cannot
         self._status = response.head.status
         self._headers: Headers = []
-        self._chain: tuple[Decoder, ...] = ()
+        self._body = Decoded(response, account, lease, service.bounds.whole_body)
 
     async def send(self) -> None:
         """Send the answer. Raises what the relay's table names."""
-        head = self._response.head
-        why = needs_no_label(self._client.head.method, head)
-        if why or not acts(self._decisions):
-            await self._pass(why or "no rule asks for anything")
+        head, dialect = self._response.head, self._claim.dialect
+        assert dialect is not None
+        why = needs_no_label(self._client.head.method, head) or dialect.passes
+        kind = medium(dialect, head)
+        asked = self._decisions[kind].acts if kind else acts(self._decisions)
+        if why or not asked:
+            await self._pass(why or UNASKED)
             return
         if is_bare(head):
             await self._bare()
@@ -67,7 +77,7 @@ class Answer:
         self._headers = fields.relabelled(head.headers)
         begun = b""
         try:
-            self._chain = decoders(fields.joined(head.headers, b"content-encoding"))
+            self._body.undo(fields.joined(head.headers, b"content-encoding"))
         except LabellingError as error:
             # What cannot be decoded can only pass as it is coded.
             self._headers = [field for field in fields.passed(head.headers) if field[0] != b"content-length"]
@@ -122,18 +132,23 @@ class Answer:
         claim, asked = self._claim, self._asked
         assert claim.dialect is not None
         assert claim.match is not None
+        assert claim.route is not None
         begun: list[bytes] = []
         try:
-            await self._first(begun)
-            framed = framing(self._response.head, b"".join(begun))
-            if (framed == "sse") is not asked.streaming:
-                self._decisions = self._service.decide(claim, asked, streaming=framed == "sse")
+            if self._cannot:
+                raise LabellingError(self._cannot)
+            await self._body.begin(begun)
+            framed = framing(claim.dialect, self._response.head, b"".join(begun))
+            if (framed in STREAMS) is not asked.streaming:
+                self._decisions = self._service.decide(claim, asked, streaming=framed in STREAMS)
             identifier = self._account.id
             if claim.match.stored:
-                await self._rest(begun)
+                # It is read to its end before it is labelled: its id is made from all of its bytes.
+                await self._body.rest(begun)
                 service = self._service
                 identifier = derived_id(service.keys.stored, service.operator.provider, b"".join(begun))
-            plan = label(claim.dialect, asked, self._mark(identifier), framed, self._service.bounds)
+            spoken = self._service.dialects[claim.route.upstream.name]
+            plan = label(claim.dialect, asked, self._mark(identifier), framed, self._service.bounds, spoken)
         except LabellingError as error:
             plan = unlabellable(self._mark(self._account.id), str(error))
         return plan, b"".join(begun)
@@ -145,64 +160,12 @@ class Answer:
         agreed = service.terms(self._decisions, language, trusted=route.upstream.labels == "trusted")
         return mark(service.operator, agreed, identifier)
 
-    # The body, decoded.
-
-    async def _first(self, begun: list[bytes]) -> None:
-        """Read until something other than white space is there, or the end."""
-        size, limit = 0, self._service.bounds.whole_body
-        while data := await self._response.read():
-            decoded = self._undone(data)
-            self._lease.take(len(decoded))
-            begun.append(decoded)
-            if decoded and not decoded.isspace():
-                return
-            size += len(decoded)
-            if size > limit:
-                raise LabellingError(f"the answer begins with more than {limit} bytes of white space")
-        self._end_coding()
-
-    async def _next(self) -> bytes | None:
-        """The next decoded bytes, perhaps none; None at the body's clean end."""
-        data = await self._response.read()
-        if data:
-            return self._undone(data)
-        self._end_coding()
-        return None
-
-    def _undone(self, data: bytes) -> bytes:
-        """What ``data`` decodes to. Raises Blocked for a bomb: what it holds can neither be labelled nor passed on."""
-        self._account.bytes_in += len(data)
-        if not self._chain:
-            return data
-        parts: list[bytes] = []
-        size, limit = 0, self._service.bounds.whole_body
-        for piece in decode(self._chain, data):
-            size += len(piece)
-            if size > limit:
-                raise Blocked(f"a piece of the answer decodes to more than {limit} bytes")
-            parts.append(piece)
-        return b"".join(parts)
-
-    def _end_coding(self) -> None:
-        for one in self._chain:
-            one.end()
-
-    async def _rest(self, begun: list[bytes]) -> None:
-        """A stored answer is read to its end before it is labelled: its id is made from all of its bytes."""
-        size, limit = sum(map(len, begun)), self._service.bounds.whole_body
-        while (data := await self._next()) is not None:
-            size += len(data)
-            begun.append(data)
-            if size > limit:
-                raise LabellingError(f"the answer is longer than {limit} bytes")
-            self._lease.take(len(data))
-
     # A whole answer: read, labelled, recorded, sent.
 
     async def _whole(self, plan: Label, begun: bytes) -> None:
         pieces = [*plan.guard.feed(begun)] if begun else []
         while not plan.done.failure:
-            data = await self._next()
+            data = await self._body.next()
             if data is None:
                 break
             self._lease.take(len(data))
@@ -224,23 +187,37 @@ class Answer:
         await self._settle(plan)
         await self._client.start(self._status, self._headers + self._ours(plan))
         for piece in pieces:
-            await self._client.send(_bytes(piece))
-        while (data := await self._next()) is not None:
+            await self._client.send(piece.raw if isinstance(piece, Work) else _bytes(piece))
+        while (data := await self._body.next()) is not None:
             await self._client.send(data)
         await self._client.finish()
 
     async def _worked(self, pieces: Sequence[Piece], plan: Label) -> list[bytes]:
         """The pieces with all Work done, in order; where it fails, what the policy says of the whole answer."""
-        pictures = [piece.picture for piece in pieces if type(piece) is Draw]
-        if not pictures:
-            return [_bytes(piece) for piece in pieces]
+        pictures = [picture for piece in pieces if isinstance(piece, Work) for picture in piece.pictures]
         try:
-            drawn = await self._service.workshop.label(pictures)
+            drawn = iter(await self._labelled(pictures, plan) if pictures else ())
         except LabellingError as error:
             return [_bytes(piece) for piece in plan.guard.fail(str(error))]
-        plan.done.parts += [item for _, item in drawn]
-        done = iter([data for data, _ in drawn])
-        return [next(done) if isinstance(piece, Draw) else _bytes(piece) for piece in pieces]
+        return [
+            piece.join([*islice(drawn, len(piece.pictures))]) if isinstance(piece, Work) else _bytes(piece)
+            for piece in pieces
+        ]
+
+    # Pictures, which a pool labels.
+
+    async def _labelled(self, pictures: Sequence[Picture], plan: Label) -> list[bytes]:
+        """What takes the place of each picture; the record's items say what was done. Raises LabellingError."""
+        ready = await self._ready(pictures, plan)
+        drawn = iter(await self._service.workshop.label([one for one in ready if isinstance(one, Picture)]))
+        done = [next(drawn) if isinstance(one, Picture) else one for one in ready]
+        plan.done.parts += [item for _, item in done]
+        return [data for data, _ in done]
+
+    async def _ready(self, pictures: Sequence[Picture], plan: Label) -> Sequence[Picture | tuple[bytes, Item]]:
+        """The pictures made ready for the pool: what stands behind a URL, fetched; or what needs no pool, as it is to
+        leave."""
+        return pictures
 
     # A stream: labelled as it comes, its end recorded before the client sees it.
 
@@ -250,11 +227,9 @@ class Answer:
             self._headers.append((b"x-accel-buffering", b"no"))  # a buffering front end would hold the tokens back
         data: bytes | None = begun
         while data is not None:
-            for piece in plan.guard.feed(data):
-                await self._emit(piece, plan)
-            data = await self._next()
-        for piece in plan.guard.end():
-            await self._emit(piece, plan)
+            await self._emit(plan.guard.feed(data), plan)
+            data = await self._body.next()
+        await self._emit(plan.guard.end(), plan)
         self._check_end(plan)
         await self._begin(plan)
         await self._settle(plan)
@@ -269,12 +244,39 @@ class Answer:
         if not framed and not plan.terminal.seen and self._claim.route.upstream.transport == "http1":
             raise Truncated("the upstream ended the connection before the stream's last record")
 
-    async def _emit(self, piece: Piece, plan: Label) -> None:
+    async def _emit(self, pieces: Sequence[Piece], plan: Label) -> None:
+        """Send the pieces, in order: Work is done when its turn comes, and what stands behind it waits."""
+        retained: Sequence[Piece] = ()
+        for piece in pieces:
+            if not isinstance(piece, Work):
+                await self._leave(_bytes(piece), plan)
+                continue
+            data = piece.raw
+            if not plan.done.failure:
+                try:
+                    data = await self._drawn(piece, plan)
+                except LabellingError as error:
+                    # It was taken in behind all of these pieces.
+                    retained = plan.guard.fail(str(error))
+            await self._leave(data, plan)
+        for piece in retained:
+            await self._leave(_bytes(piece), plan)
+
+    async def _drawn(self, work: Work, plan: Label) -> bytes:
+        """A record of a stream with its pictures labelled."""
+        size = len(work.raw)
+        self._lease.take(size)
+        try:
+            return work.join(await self._labelled(work.pictures, plan))
+        finally:
+            self._lease.give(size)
+
+    async def _leave(self, data: bytes, plan: Label) -> None:
         assert plan.terminal is not None
-        if not piece:
+        if not data:
             return
         await self._begin(plan)
-        for last in plan.terminal.feed(_bytes(piece)):
+        for last in plan.terminal.feed(data):
             data = _bytes(last)
             self._account.bytes_out += len(data)
             if isinstance(last, Conclude):

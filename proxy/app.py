@@ -3,6 +3,7 @@
 from proxy.client import Message, Receive, Scope, Send
 from proxy.keys import Keys
 from proxy.ledger import Ledger
+from proxy.links import PATH as LINKS
 from proxy.relay import Relay
 from proxy.service import Service, service
 from proxy.settings import Settings
@@ -20,7 +21,9 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if scope["path"].startswith(OWN):
+            if scope["path"].startswith(LINKS):
+                await self._relay.linked(scope, receive, send)
+            elif scope["path"].startswith(OWN):
                 await _own(scope, send)
             else:
                 await self._relay(scope, receive, send)

@@ -53,6 +53,11 @@ class Lease:
         self._memory.take(size)
         self._held += size
 
+    def give(self, size: int) -> None:
+        """Give back some of what was taken, before the end."""
+        self._memory.give(size)
+        self._held -= size
+
     def end(self) -> None:
         """Give everything back; safe to call twice."""
         self._memory.give(self._held)
@@ -76,10 +81,12 @@ class Workshop:
             raise Overloaded("too many answers wait for their pictures to be labelled")
 
     async def label(self, pictures: Sequence[Picture]) -> list[tuple[bytes, Item]]:
-        """One answer's pictures, labelled, in base64, with their items.
+        """Pictures of one answer, labelled, written as they came, with their items; all of them at the same time.
 
         Raises LabellingError where one cannot be labelled, and Overloaded where too many answers wait.
         """
+        if not pictures:
+            return []
         self.check()
         self._room -= 1
         loop = asyncio.get_running_loop()

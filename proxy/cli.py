@@ -1,33 +1,28 @@
-"""The command line: what people type, what they are told, and the exit status.
-
-The law of the status: 0, it ended as asked. 1, it was asked rightly and could not be done (a port is taken, a file
-cannot be opened); one sentence says what, and what to do. 2, it was asked wrongly (options, configuration); every fault
-is told, each on a line of its own. Nobody is shown a traceback for something that they can put right themselves.
-"""
+"""The command line: what people type, what they are told, and the exit status (see ``cli_endings.py``)."""
 
 import errno
 import signal
 import socket
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from importlib import metadata
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from proxy import logs
 from proxy.app import app
+from proxy.cli_dialect import dialect
+from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.keys import KeysError
 from proxy.ledger import LedgerError
 from proxy.server import Server, bind
 from proxy.settings import Listen, Settings, SettingsError, from_flags, load
 from proxy.settings_model import read_listen
 
-FAILED, MISUSED = 1, 2
 USUAL = Listen("127.0.0.1", 8080)
 
 NOTHING_TO_SERVE = (
@@ -44,6 +39,8 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+commands.add_typer(dialect)
 
 ListenOption = Annotated[
     str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes any free one.")
@@ -98,16 +95,16 @@ def serve(
     try:
         if config is not None:
             if given:
-                _end(MISUSED, f"--config and {', '.join(given)} exclude each other: put it into the file")
+                end(MISUSED, f"--config and {', '.join(given)} exclude each other: put it into the file")
             settings = _elsewhere(load(config), listen)
         elif not given:
-            _end(MISUSED, *NOTHING_TO_SERVE)
+            end(MISUSED, *NOTHING_TO_SERVE)
         elif not upstream or not provider or not policy:
-            _end(MISUSED, f"{' and '.join(missing)} missing: the one-line form needs all three,", NOTHING_TO_SERVE[-1])
+            end(MISUSED, f"{' and '.join(missing)} missing: the one-line form needs all three,", NOTHING_TO_SERVE[-1])
         else:
             settings = from_flags(upstream, provider, policy, listen or _spelled(USUAL))
     except SettingsError as error:
-        _end(MISUSED, *error.faults)
+        end(MISUSED, *error.faults)
     logs.to_stderr()
     _serve(settings)
 
@@ -124,18 +121,18 @@ def demo(
     try:
         place = read_listen(listen) if listen else None
     except ValueError as error:
-        _end(MISUSED, f"--listen: {error}")
+        end(MISUSED, f"--listen: {error}")
     try:
         listener = bind(*place) if place else _usual_or_free()
     except OSError as error:
-        _end(FAILED, _cannot_listen(place or USUAL, error))
+        end(FAILED, _cannot_listen(place or USUAL, error))
     logs.to_stderr()
     try:
         shown = show.run(listener, Console(highlight=False), once=once)
     except (show.DemoError, LedgerError, SettingsError) as error:
-        _end(FAILED, str(error))
+        end(FAILED, str(error))
     if not shown:
-        _end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
+        end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
 
 
 def version() -> str:
@@ -161,17 +158,17 @@ def _serve(settings: Settings) -> None:
         # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
         listener = bind(*settings.listen)
     except OSError as error:
-        _end(FAILED, _cannot_listen(settings.listen, error))
+        end(FAILED, _cannot_listen(settings.listen, error))
     try:
         server = Server(app(settings), listening=lambda address: _greet(settings, Listen(*address)))
     except SettingsError as error:
-        _end(MISUSED, *error.faults)
+        end(MISUSED, *error.faults)
     except ValueError as error:
-        _end(MISUSED, f"the configuration cannot be used: {error}")
+        end(MISUSED, f"the configuration cannot be used: {error}")
     except KeysError as error:
-        _end(FAILED, f"the keys cannot be used: {error}")
+        end(FAILED, f"the keys cannot be used: {error}")
     except LedgerError as error:
-        _end(FAILED, f"the ledger cannot be opened: {error}")
+        end(FAILED, f"the ledger cannot be opened: {error}")
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again once it has ended; met by its own handler, the process ends with status 0.
         signal.signal(asked_to_stop, server.handle_exit)
@@ -185,7 +182,7 @@ def _greet(settings: Settings, address: Listen) -> None:
         rules = ", ".join(route.policies) or "no policy, so answers pass unlabelled"
         lines.append(f"  {route.path} -> {route.upstream.url}: {rules}")
     lines.append(f"  records: {settings.ledger.path if settings.ledger else 'none are kept (ledger: off)'}")
-    _say(lines)
+    say(lines)
 
 
 def _usual_or_free() -> socket.socket:
@@ -205,14 +202,3 @@ def _cannot_listen(place: Listen, error: OSError) -> str:
 
 def _spelled(place: Listen) -> str:
     return f"[{place.host}]:{place.port}" if ":" in place.host else f"{place.host}:{place.port}"
-
-
-def _end(status: int, *lines: str) -> NoReturn:
-    _say(lines)
-    raise typer.Exit(status)
-
-
-def _say(lines: Iterable[str]) -> None:
-    """Lines for a person, on stderr, as they are: editors and scripts find file:line:column at the beginning."""
-    for line in lines:
-        typer.echo(line, err=True)

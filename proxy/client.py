@@ -4,6 +4,7 @@ The law: a response that was begun ends whole or is cut (Aborted); what was sent
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 
 from proxy.bounds import Lease
-from proxy.labelling.headers import Peer
+from proxy.labelling.headers import Peer, joined
 from proxy.labelling.message import Headers, RequestHead
 
 Scope = MutableMapping[str, Any]
@@ -25,6 +26,9 @@ Send = Callable[[Message], Awaitable[None]]
 LOST = "countermark.lost"
 # Another: the request target as it was sent, for ASGI's scope does not tell an empty query from none.
 TARGET = "countermark.target"
+# And another, where a request asks for a WebSocket: ``hand_over(protocol)`` makes the connection the protocol's, and
+# returns what has come behind the request.
+SOCKET = "countermark.socket"
 
 
 class Aborted(Exception):
@@ -45,6 +49,20 @@ class Unreadable(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class HandedOver(asyncio.Protocol):
+    """What a connection can be handed over to."""
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """The server is about to end: come to an end, soon and in order."""
+
+
+def is_websocket(headers: Headers) -> bool:
+    """Whether a request's fields ask for a WebSocket: the loosest reading, so that none passes for something else."""
+    offers = joined(headers, b"upgrade").lower()
+    return b"websocket" in [offer.partition(b"/")[0].strip() for offer in offers.split(b",")]
 
 
 class Client:
@@ -86,6 +104,11 @@ class Client:
         client = self._scope.get("client")
         address = client[0] if client else ""
         return Peer(address, self._scope.get("scheme", "http"), trusts(address))
+
+    @property
+    def socket(self) -> Callable[[HandedOver], bytes] | None:
+        """What hands the connection over (see SOCKET), or None where the server cannot do that."""
+        return (self._scope.get("extensions") or {}).get(SOCKET)
 
     # The request.
 

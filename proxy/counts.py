@@ -10,11 +10,12 @@ LONGEST_PATH = 512  # characters
 
 
 class Counts:
-    """Exchanges by outcome, unclaimed ones, records that could not be kept; and which unclaimed paths were told of."""
+    """Exchanges by outcome, unclaimed ones, WebSockets that passed without a label, records that could not be kept; and which unclaimed paths were told of."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
         self.unclaimed = 0
+        self.sockets = 0
         self.refused = 0
         self.unrecorded = 0
         self._told: set[str] = set()

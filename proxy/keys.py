@@ -36,10 +36,11 @@ class Keys:
         stored: 32 bytes, for ids that are derived from stored content.
     """
 
-    __slots__ = ("_hashing", "sealing", "stored")
+    __slots__ = ("_hashing", "_linking", "sealing", "stored")
 
     def __init__(self, secret: bytes) -> None:
         self._hashing = _derived(secret, b"hashing")
+        self._linking = _derived(secret, b"linking")
         self.sealing = _derived(secret, b"sealing")
         self.stored = _derived(secret, b"stored")
 
@@ -81,6 +82,11 @@ class Keys:
             ValueError: the purpose is longer.
         """
         return blake2b(data, digest_size=16, key=self._hashing, person=purpose.encode()).hexdigest()
+
+    def linking(self, epoch: int) -> bytes:
+        """32 bytes, for the links made in one epoch, counted from 0 to 2**32 - 1: keys change without anything being
+        kept, and replicas that share the secret agree on them."""
+        return blake2b(epoch.to_bytes(4), digest_size=32, key=self._linking, person=b"countermark-link").digest()
 
 
 def fault_of_mode(mode: int, owner: int, user: int) -> str:

@@ -19,16 +19,20 @@ from proxy.account import Account, Unrecorded
 from proxy.answer import Answer
 from proxy.bounds import RETRY_AFTER, Lease, Overloaded
 from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooLarge, Unreadable
+from proxy.dialects.dialect import Dialect, Match
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import Blocked, CodingError, LabellingError
 from proxy.labelling.message import Headers, RequestHead
-from proxy.labelling.request import Asked, read
+from proxy.labelling.request import Asked, asks_for_ciphertext, read, told, unread
+from proxy.links import LinkError
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
 from proxy.upstream import Body, PoolFull, Response, UpstreamError
 
 log = logging.getLogger("countermark")
+
+_CIPHERTEXT = "this request asks for an encrypted answer, which could not be labelled"
 
 
 class Relay:
@@ -39,6 +43,11 @@ class Relay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _Exchange(self.service, Client(scope, receive, send, self.service.settings.limits.idle)).run()
+
+    async def linked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the medium that a link of ours leads to, of which the request's path is one (see links.py)."""
+        exchange = _Exchange(self.service, Client(scope, receive, send, self.service.settings.limits.idle))
+        await exchange.run(linked=scope["path"])
 
 
 class _Exchange:
@@ -53,11 +62,15 @@ class _Exchange:
         self._response: Response | None = None
         self._account: Account | None = None
 
-    async def run(self) -> None:
-        """Serve the exchange. Raises Aborted where the connection must be cut, and nothing else."""
+    async def run(self, linked: str = "") -> None:
+        """Serve the exchange; ``linked`` is the path where it is a link of ours. Raises Aborted where the connection
+        must be cut, and nothing else."""
         client = self._client
         try:
-            await self._serve(self._service.claim(client.head.method, client.path))
+            if linked:
+                await self._linked(linked)
+            else:
+                await self._serve(self._service.claim(client.head, client.path))
         except (ClientLeft, asyncio.CancelledError):
             await self._give_up()
             if not client.left:
@@ -130,27 +143,59 @@ class _Exchange:
     async def _claimed(self, claim: Claim) -> None:
         """Read a request that a dialect claims, ask the upstream, and answer with a label."""
         assert claim.dialect is not None
-        client = self._client
+        assert claim.match is not None
+        client, dialect = self._client, claim.dialect
         outbound = self._outbound(claim, claimed=True)
+        said = told(dialect, claim.match, claim.model, client.field(b"accept"))
         body: Body
-        length, asked = None, Asked()
+        length, asked = None, unread(said)
         if client.field(b"content-type").lower().startswith(b"multipart/"):
             body, length = await client.upload()
         else:
             whole, outbound = await self._decoded(outbound)
-            request = read(claim.dialect, self._service.operator.notices, whole)
+            request = read(dialect, self._service.operator.notices, whole, said)
             asked, body = request.asked, request.body or None
         decisions = self._service.decide(claim, asked, streaming=asked.streaming)
         peer = client.peer(self._service.settings.trusts).address
         account = self._account = self._service.account(client.head, claim, asked, decisions, peer=peer)
-        if claim.dialect.media:
+        cannot = _CIPHERTEXT if asks_for_ciphertext(dialect, client.head.headers) else ""
+        if cannot and any(one.acts and one.on_failure == "block" for one in decisions.values()):
+            await self._fail(400, "not_labelled", cannot, Outcome.BLOCKED)
+            return
+        if dialect.kinds and "text" not in dialect.kinds:
             self._service.workshop.check()
         if asked.streaming:
             account.open()
         client.watch()
         response = await self._ask(claim, outbound, body, length)
         account.answered()
-        await Answer(self._service, client, claim, asked, decisions, response, account, self._lease).send()
+        answer = Answer(self._service, client, claim, asked, decisions, response, account, self._lease, cannot)
+        await answer.send()
+
+    async def _linked(self, path: str) -> None:
+        """Fetch what an earlier answer's link leads to, and answer with it as with a medium of the upstream's own."""
+        client, service = self._client, self._service
+        method, media = client.head.method, service.media
+        try:
+            if media is None or method not in ("GET", "HEAD"):
+                raise LinkError(404, "there is no such link")
+            opened = media.open(path)
+        except LinkError as error:
+            await client.refuse(error.status, "no_link", str(error))
+            return
+        await client.body(0, self._lease)
+        link = opened.link
+        dialect = Dialect(link.dialect, link.dialect, (), whole=True)
+        match = Match(frozenset((method,)), path, stored=True)  # the same bytes get the same ids
+        claim, asked = Claim(link.path, opened.route, dialect, match), Asked(model=link.model)
+        decisions = service.decide(claim, asked, streaming=False)
+        peer = client.peer(service.settings.trusts).address
+        account = self._account = service.account(client.head, claim, asked, decisions, peer=peer)
+        service.workshop.check()
+        client.watch()
+        response = self._response = await media.fetch(opened, Lease(service.memory), head=method == "HEAD")
+        account.answered()
+        await Answer(service, client, claim, asked, decisions, response, account, self._lease).send()
 
     def _outbound(self, claim: Claim, *, claimed: bool) -> Headers:
         assert claim.route is not None

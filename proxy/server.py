@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.app import App
-from proxy.client import LOST, TARGET, Aborted
+from proxy.client import LOST, SOCKET, TARGET, Aborted, HandedOver, is_websocket
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
@@ -137,8 +137,26 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
             self._declining = True
             self._parse(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
             self._declining = False
+            if is_websocket(self.scope["headers"]):
+                self.cycle.keep_alive = False  # behind a refusal may come frames, and no request
+                self.scope["extensions"][SOCKET] = self._hand_over  # type: ignore[index]
+                self.parser = _Behind()
             if rest and not self.transport.is_closing():
                 self._parse(rest)
+
+        def _hand_over(self, to: HandedOver) -> bytes:
+            """Make the connection somebody else's; what has come behind the request is given back, for it to read."""
+            self._stop_timer()
+            self._unset_keepalive_if_required()
+            self.cycle.disconnected = True  # nothing is expected of it any more
+            self.connections.remove(self)
+            self.connections.add(to)  # type: ignore[arg-type]  # whoever shuts down asks no more than shutdown()
+            task = asyncio.current_task()
+            assert task is not None
+            task.add_done_callback(lambda _: self.connections.discard(to))  # type: ignore[arg-type]
+            self.transport.set_protocol(to)
+            to.connection_made(self.transport)
+            return b"".join(self.parser.pieces)
 
         def _late(self) -> None:
             self._head_timer = None
@@ -159,6 +177,19 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
                 self.transport.close()
 
     return Protocol
+
+
+class _Behind:
+    """Stands where a parser stood, behind a request that asks for a WebSocket: keeps what comes, and understands none.
+
+    How much that is, the protocol bounds as it bounds everything that leads nowhere.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def feed_data(self, data: bytes) -> None:
+        self.pieces.append(data)
 
 
 def _head_length(data: bytes) -> int:

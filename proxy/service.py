@@ -7,15 +7,16 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from proxy import upstream as client
 from proxy.account import Account
 from proxy.bounds import Memory, Workshop
 from proxy.counts import Counts
 from proxy.dialects.dialect import Dialect, Match
-from proxy.dialects.errors import DialectError
-from proxy.dialects.find import Finder, readings
-from proxy.dialects.table import finder, harmless, parse_dialect
+from proxy.dialects.find import Finder, model_in, readings
+from proxy.dialects.fit import fits, is_conditional
+from proxy.dialects.table import finder
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
 from proxy.labelling.mark import Operator, Terms, terms
@@ -28,8 +29,11 @@ from proxy.ledger import Ledger
 from proxy.policy.decision import Decision
 from proxy.policy.facts import Facts
 from proxy.record.exchange import clip
-from proxy.settings import Route, Settings, SettingsError
-from proxy.shipped import dialect_sources, font
+from proxy.settings import Route, Settings
+from proxy.shipped import font
+
+if TYPE_CHECKING:
+    from proxy.linked_media import LinkedMedia
 
 _MOST_PATHS = 4096
 _MOST_TERMS = 1024
@@ -43,40 +47,58 @@ _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is known of a request by its method and path: its route, and the dialect that claims it, if any.
+    """What is known of a request by its head: its route, and the dialect that claims it, as the upstream speaks it, if
+    any does.
 
-    ``harmless`` is why an unclaimed request needs no report, or empty.
+    ``model`` is the one that the path names, or empty; ``harmless`` is why an unclaimed request needs no report, or
+    empty.
     """
 
     path: str
     route: Route | None
     dialect: Dialect | None = None
     match: Match | None = None
+    model: str = ""
     harmless: str = ""
 
 
 @dataclass(slots=True)
 class Service:
-    """Settings made into what the relay works with."""
+    """Settings made into what the relay works with. ``dialects`` are those of each upstream as its server speaks them,
+    by its name and theirs."""
 
     settings: Settings
     keys: Keys
     ledger: Ledger | None
     upstreams: Mapping[str, client.Upstream]
+    sockets: Mapping[str, Sockets]
     operator: Operator
     memory: Memory
     workshop: Workshop
     bounds: Bounds
     counts: Counts
     policy: bytes
-    _dialects: Finder[tuple[Dialect, Match]]
+    media: "LinkedMedia | None"
+    dialects: Mapping[str, Mapping[str, Dialect]]
+    _finders: Mapping[str, Finder[tuple[Dialect, Match]]]
     _harmless: Finder[str]
-    _claims: dict[tuple[str, bytes], Claim] = field(default_factory=dict)
+    _claims: dict[tuple[str, bytes], tuple[Claim, ...]] = field(default_factory=dict)
     _terms: dict[tuple[object, ...], tuple[Terms, tuple[Decision, ...]]] = field(default_factory=dict)
     _tenants: dict[bytes, str] = field(default_factory=dict)
 
-    def claim(self, method: str, path: bytes) -> Claim:
-        """What a request's method and raw path say; remembered, within a bound that a client cannot push."""
+    def claim(self, head: RequestHead, path: bytes) -> Claim:
+        """What a request's head says, and its raw path, which has no query."""
+        claims = self._candidates(head.method, path)
+        if len(claims) > 1:
+            query = head.target.partition(b"?")[2]
+            for claim in claims:
+                if claim.match is None or fits(claim.match, head.headers, query):
+                    return claim
+        return claims[-1]
+
+    def _candidates(self, method: str, path: bytes) -> tuple[Claim, ...]:
+        """The claims that method and raw path leave, the best first, the last of them without conditions; remembered,
+        within a bound that a client cannot push."""
         if len(method) + len(path) > _LONGEST:
             return self._read(method, path)
         known = self._claims.get((method, path))
@@ -86,15 +108,19 @@ class Service:
             known = self._claims[method, path] = self._read(method, path)
         return known
 
-    def _read(self, method: str, path: bytes) -> Claim:
+    def _read(self, method: str, path: bytes) -> tuple[Claim, ...]:
         spelled = readings(path)
         plain = "/".join(spelled[0])
         route = self.settings.route(plain)
-        found = self._dialects.find(method, spelled)
-        if found is not None:
-            dialect, match = found
-            return Claim(plain, route, dialect.spoken_by(route.upstream.server) if route else dialect, match)
-        return Claim(plain, route, harmless=self._harmless.find(method, spelled) or "")
+        if route is None:
+            return (Claim(plain, None),)
+        claims: list[Claim] = []
+        for dialect, match in self._finders[route.upstream.name].find(method, spelled):
+            claims.append(Claim(plain, route, dialect, match, model_in(match.pattern, path)))
+            if not is_conditional(match):
+                return tuple(claims)
+        why = self._harmless.find(method, spelled)
+        return (*claims, Claim(plain, route, harmless=why[0] if why else ""))
 
     def decide(self, claim: Claim, asked: Asked, *, streaming: bool) -> dict[str, Decision]:
         """What the route's policies say of each kind of content that the dialect's answers hold."""
@@ -116,13 +142,13 @@ class Service:
         """
         if len(language) > _LONGEST_LANGUAGE:
             language = ""
-        key: tuple[object, ...] = (*map(id, decisions.values()), language, trusted)
+        key: tuple[object, ...] = (*decisions, *map(id, decisions.values()), language, trusted)
         known = self._terms.get(key)
         if known is None:
             if len(self._terms) >= _MOST_TERMS:
                 self._terms.clear()
             # The decisions are kept with their terms, so that no other object can take their identity.
-            known = self._terms[key] = (terms(decisions.values(), language, trusted=trusted), tuple(decisions.values()))
+            known = self._terms[key] = (terms(decisions, language, trusted=trusted), tuple(decisions.values()))
         return known[0]
 
     def account(
@@ -174,23 +200,18 @@ class Service:
 
 
 def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
-    """Put a Service together. Raises SettingsError where a shipped or configured dialect table is broken."""
-    dialects: list[Dialect] = []
-    passes = harmless([])
-    for source in dialect_sources():
-        try:
-            if source.path.stem == "harmless":
-                passes = harmless(source.data)
-            else:
-                dialects.append(parse_dialect(source.data))
-        except DialectError as error:
-            raise SettingsError([str(source.error(fault.path, fault.message)) for fault in error.faults]) from None
+    """Put a Service together."""
     limits = settings.limits
+    dialects = {
+        name: {one.name: one.spoken_by(upstream.server) for one in settings.dialects[name]}
+        for name, upstream in settings.upstreams.items()
+    }
     return Service(
         settings=settings,
         keys=keys,
         ledger=ledger,
         upstreams={name: _upstream(settings, name) for name in settings.upstreams},
+        sockets={name: Sockets(_target(settings, name)) for name in settings.upstreams},
         operator=Operator(
             provider=settings.provider_id,
             name=settings.provider_name,
@@ -203,8 +224,10 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
         bounds=Bounds(limits.whole_body, limits.record),
         counts=Counts(),
         policy=settings.policy_set.short_digest.encode(),
-        _dialects=finder(tuple(dialects)),
-        _harmless=passes,
+        media=_linked_media(settings, keys),
+        dialects=dialects,
+        _finders={name: finder(spoken.values()) for name, spoken in dialects.items()},
+        _harmless=settings.harmless,
     )
 
 
@@ -216,9 +239,27 @@ def _trace_id(traceparent: bytes) -> str:
     return parts[1]
 
 
+def _linked_media(settings: Settings, keys: Keys) -> "LinkedMedia | None":
+    if not any(route.urls in ("rewrite", "inline") for route in settings.routes):
+        return None
+    # Imported here: what fetches takes longer to import than the rest of the proxy, and few need it.
+    from proxy.fetch import Fetcher
+    from proxy.linked_media import LinkedMedia
+    from proxy.links import Links
+
+    limits, public_url = settings.limits, settings.public_url
+    links = Links(keys, public_url, limits.link) if public_url is not None else None
+    return LinkedMedia(settings.routes, links, Fetcher(limits.fetch, limits.fetch_time))
+
+
 def _upstream(settings: Settings, name: str) -> client.Upstream:
+    upstream = settings.upstreams[name]
+    return client.open(_target(settings, name), "httpx" if upstream.transport == "httpx" else "http11")
+
+
+def _target(settings: Settings, name: str) -> client.Target:
     upstream, limits = settings.upstreams[name], settings.limits
-    target = client.Target(
+    return client.Target(
         url=upstream.url,
         connect_timeout=limits.connect,
         first_byte_timeout=limits.first_byte,
@@ -228,4 +269,3 @@ def _upstream(settings: Settings, name: str) -> client.Upstream:
         header_limit=limits.headers,
         proxy=upstream.proxy,
     )
-    return client.open(target, "httpx" if upstream.transport == "httpx" else "http11")

@@ -15,9 +15,13 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from proxy import shipped
+from proxy.dialects.dialect import Dialect
+from proxy.dialects.find import Finder
+from proxy.media_hosts import MediaHost
 from proxy.policy.errors import Fault, PolicyError
 from proxy.policy.patterns import Match, match_path, plain_path
 from proxy.policy.policies import PolicySet, Rules
+from proxy.settings_dialects import TableFolder
 from proxy.settings_faults import SettingsError, config_faults, only_text_keys, placed
 from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_provider, read_url
 from proxy.settings_policies import PolicyFolder, route_faults
@@ -62,14 +66,18 @@ class UpstreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which upstream serves a path, and under which policies. ``fits`` takes a path as ``plain_path`` spells it."""
+    """Which upstream serves a path, and under which policies. ``fits`` takes a path as ``plain_path`` spells it;
+    ``urls`` is what becomes of media that an answer hands out as URLs, ``media_hosts`` from where they are fetched."""
 
     path: str
     upstream: UpstreamSettings
     policies: tuple[str, ...]
     unclaimed: Literal["pass", "refuse"]
+    websockets: Literal["refuse", "pass"]
     rules: Rules
     fits: Match
+    urls: Literal["refuse", "rewrite", "inline", "pass"]
+    media_hosts: tuple[MediaHost, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ class LedgerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds: bytes for whole_body, total_memory, record and headers, pixels, seconds for connect, first_byte and idle,
-    and a number of answers for work_waiting."""
+    """Bounds: bytes for whole_body, total_memory, record, headers and fetch, pixels, seconds for connect, first_byte,
+    idle, fetch_time and link, and a number of answers for work_waiting."""
 
     whole_body: int
     total_memory: int
@@ -95,19 +103,27 @@ class Limits:
     first_byte: float
     idle: float
     work_waiting: int
+    fetch: int
+    fetch_time: float
+    link: float
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the program was told. ``tenant`` is the header that tells callers apart, in lower case, or None;
-    ``ledger`` is None where no records are wanted."""
+    ``ledger`` is None where no records are wanted. ``dialects`` are those of each upstream by its name,
+    the first to be tried first; ``harmless`` are the requests that need no label. ``public_url`` is where clients find
+    us, without a slash at its end, or None where nobody said so."""
 
     provider_id: str
     provider_name: str
     listen: Listen
+    public_url: str | None
     upstreams: Mapping[str, UpstreamSettings]
     routes: tuple[Route, ...]
     policy_set: PolicySet
+    dialects: Mapping[str, tuple[Dialect, ...]]
+    harmless: Finder[str]
     tenant: str | None
     trusted_peers: tuple[Network, ...]
     ledger: LedgerSettings | None
@@ -157,6 +173,13 @@ def load(config_path: Path) -> Settings:
     if policies.fault:
         faults.append(Fault(("policies",), policies.fault))
     faults += route_faults(data, policies)
+    tables = TableFolder(_dialect_folder(data, config_path.parent))
+    if tables.fault:
+        faults.append(Fault(("dialects",), tables.fault))
+    dialects: dict[str, tuple[Dialect, ...]] = {}
+    for name, upstream in config.upstreams.items() if config is not None else ():
+        dialects[name], found = tables.spoken(upstream.overrides)
+        faults += [Fault(("upstreams", name, "overrides", *one.path), one.message, one.key) for one in found]
     rules: list[Rules] = []
     if config is not None and not faults and not policies.errors:
         for index, route in enumerate(config.routes):
@@ -164,10 +187,22 @@ def load(config_path: Path) -> Settings:
                 rules.append(policies.set.rules(route.policies))
             except PolicyError as error:
                 faults += [Fault(("routes", index, "policies"), fault.message) for fault in error.faults]
-    errors = [*placed(source, faults), *policies.errors]
+    if config is not None and config.public_url is None:
+        message = "rewrite needs public_url, at the top of this file: the address at which clients reach the proxy"
+        faults += [
+            Fault(("routes", index, "urls"), message)
+            for index, route in enumerate(config.routes)
+            if route.urls == "rewrite"
+        ]
+    for index, route in enumerate(config.routes if config is not None else ()):
+        upstream = config.upstreams.get(route.upstream) if config is not None else None
+        if route.websockets == "pass" and upstream is not None and upstream.proxy is not None:
+            message = f"WebSockets cannot go through a proxy, as those to {route.upstream} would have to"
+            faults.append(Fault(("routes", index, "websockets"), message))
+    errors = [*placed(source, faults), *policies.errors, *tables.errors]
     if config is None or errors:
         raise SettingsError(map(str, errors))
-    return _settings(config, policies.set, rules, config_path.resolve().parent)
+    return _settings(config, policies.set, rules, dialects, tables.harmless, config_path.resolve().parent)
 
 
 def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str = "127.0.0.1:8080") -> Settings:
@@ -207,7 +242,10 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
             faults += [f"--policy: {fault.message}" for fault in error.faults]
     if faults:
         raise SettingsError(faults)
-    return _settings(ConfigFile.model_validate(data), policies.set, [rules], Path.cwd())
+    tables = TableFolder()
+    dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
+    config = ConfigFile.model_validate(data)
+    return _settings(config, policies.set, [rules], dialects, tables.harmless, Path.cwd())
 
 
 def _policy_folder(data: Any, folder: Path) -> Path:
@@ -218,13 +256,29 @@ def _policy_folder(data: Any, folder: Path) -> Path:
     return beside if beside.is_dir() else shipped.policies()
 
 
-def _settings(config: ConfigFile, policy_set: PolicySet, rules: list[Rules], folder: Path) -> Settings:
+def _dialect_folder(data: Any, folder: Path) -> Path | None:
+    named = data.get("dialects") if isinstance(data, dict) else None
+    return folder / named if isinstance(named, str) else None
+
+
+def _settings(
+    config: ConfigFile,
+    policy_set: PolicySet,
+    rules: list[Rules],
+    dialects: Mapping[str, tuple[Dialect, ...]],
+    harmless: Finder[str],
+    folder: Path,
+) -> Settings:
     ledger = config.ledger
-    upstreams = {name: UpstreamSettings(name=name, **dict(upstream)) for name, upstream in config.upstreams.items()}
+    upstreams = {
+        name: UpstreamSettings(name=name, **{key: value for key, value in upstream if key != "overrides"})
+        for name, upstream in config.upstreams.items()
+    }
     return Settings(
         provider_id=config.provider.id,
         provider_name=config.provider.name or config.provider.id,
         listen=config.listen,
+        public_url=config.public_url,
         upstreams=upstreams,
         routes=tuple(
             Route(
@@ -232,12 +286,17 @@ def _settings(config: ConfigFile, policy_set: PolicySet, rules: list[Rules], fol
                 upstream=upstreams[route.upstream],
                 policies=route.policies,
                 unclaimed=route.unclaimed,
+                websockets=route.websockets,
                 rules=one,
                 fits=match_path(route.path),
+                urls=route.urls,
+                media_hosts=route.media_hosts,
             )
             for route, one in zip(config.routes, rules, strict=True)
         ),
         policy_set=policy_set,
+        dialects=dialects,
+        harmless=harmless,
         tenant=config.identity.tenant,
         trusted_peers=config.trusted_peers,
         ledger=None if ledger is None else LedgerSettings(folder / ledger.path, ledger.on_failure, ledger.synchronous),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sized
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,6 +26,7 @@ from pydantic import (
 
 from proxy.label.errors import LabelError
 from proxy.label.provider import check_provider
+from proxy.media_hosts import MediaHost, read_media_host
 from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
@@ -192,6 +193,7 @@ class UpstreamFile(_Section):
     # Below the 5 s after which vLLM closes an idle connection, so that a request does not meet the closing.
     keep_alive: Seconds = 4.0
     max_connections: Annotated[StrictInt, Field(ge=1)] = 1000
+    overrides: dict[StrictStr, dict[str, Any]] = {}
 
     @model_validator(mode="after")
     def _proxy_needs_httpx(self) -> UpstreamFile:
@@ -207,6 +209,15 @@ class RouteFile(_Section):
     upstream: StrictStr
     policies: tuple[StrictStr, ...]
     unclaimed: Literal["pass", "refuse"] = "pass"
+    websockets: Literal["refuse", "pass"] = "refuse"
+    urls: Literal["refuse", "rewrite", "inline", "pass"] = "refuse"
+    media_hosts: tuple[Annotated[MediaHost, PlainValidator(read_media_host)], ...] = ()
+
+    @model_validator(mode="after")
+    def _fetching_needs_hosts(self) -> RouteFile:
+        if self.urls in ("rewrite", "inline") and not self.media_hosts:
+            raise ValueError(f"urls: {self.urls} needs media_hosts, the hosts that media may be fetched from")
+        return self
 
 
 class IdentityFile(_Section):
@@ -235,6 +246,9 @@ class LimitsFile(_Section):
     first_byte: Seconds = 600.0
     idle: Seconds = 600.0
     work_waiting: Annotated[StrictInt, Field(ge=1)] = 64
+    fetch: Bytes = 64 << 20
+    fetch_time: Seconds = 30.0
+    link: Seconds = 86400.0
 
     @model_validator(mode="after")
     def _one_fits_into_all(self) -> LimitsFile:
@@ -248,9 +262,11 @@ class ConfigFile(_Section):
 
     provider: ProviderFile
     listen: Annotated[Listen, PlainValidator(read_listen)] = Listen("127.0.0.1", 8080)
+    public_url: Annotated[str, PlainValidator(read_url)] | None = None
     upstreams: Annotated[dict[Name, UpstreamFile], AfterValidator(_some)]
     routes: Annotated[tuple[RouteFile, ...], AfterValidator(_some)]
     policies: StrictStr | None = None
+    dialects: StrictStr | None = None
     identity: IdentityFile = IdentityFile()
     trusted_peers: tuple[Annotated[Network, PlainValidator(_network)], ...] = ()
     ledger: Annotated[LedgerFile | None, BeforeValidator(_off)] = LedgerFile()

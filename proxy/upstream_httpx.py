@@ -59,7 +59,7 @@ def translate(error: httpx.HTTPError) -> UpstreamError:
     return BadResponse("the upstream's response is malformed")
 
 
-class _ExactURL(httpx.URL):
+class ExactURL(httpx.URL):
     """A URL whose target is the client's own bytes: httpx would normalise their percent-encoding."""
 
     exact: bytes
@@ -193,7 +193,7 @@ class Httpx:
         async with asyncio.timeout(None) as limit:
             content = _Content(body, length, limit, target.first_byte_timeout)
             request = httpx.Request(head.method, self._url, headers=headers, stream=content)
-            request.url = _ExactURL(self._url)
+            request.url = ExactURL(self._url)
             request.url.exact = head.target if head.target == b"*" else self._origin.prefix + head.target
             if body is None:  # over HTTP/2 a request without content has no end that could be seen
                 patience = target.connect_timeout + target.first_byte_timeout

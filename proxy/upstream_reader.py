@@ -25,8 +25,9 @@ class Reader:
     def __init__(self, header_limit: int) -> None:
         self._limit = header_limit
 
-    def begin(self, pieces: list[bytes], bodiless: bool = False) -> None:
-        """Await a response. ``bodiless`` says that it has no content, whatever its head announces (HEAD)."""
+    def begin(self, pieces: list[bytes], bodiless: bool = False, switching: bool = False) -> None:
+        """Await a response. ``bodiless`` says that it has no content, whatever its head announces (HEAD), ``switching``
+        that it may switch protocols: then ``pieces`` is what follows the head, which is no body and has no end."""
         self.head: ResponseHead | None = None
         self.complete = False
         self.keep_alive = False
@@ -35,6 +36,7 @@ class Reader:
         self.on_body = pieces.append
         self._pieces = pieces
         self._bodiless = bodiless
+        self._switching = switching
         self._buffer = b""
         self._heads_size = 0
         self._remaining = 0
@@ -57,7 +59,8 @@ class Reader:
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade as error:
-            raise BadResponse("the upstream switched to another protocol") from error
+            if not self._switching:
+                raise BadResponse("the upstream switched to another protocol") from error
         except httptools.HttpParserError as error:
             raise BadResponse("the upstream's response head is malformed") from error
         status: int = parser.get_status_code()
@@ -85,6 +88,9 @@ class Reader:
             self._heads_size += end
             status = self._parse(head)
             if status >= 200:  # RFC 9110 section 15.2: any number of 1xx responses may come first
+                break
+            if status == 101 and self._switching:
+                self._length, self._codings = None, []  # it has no content (RFC 9110 section 8.6)
                 break
         self.head = ResponseHead(status, self._fields)
         self._fields = []  # trailers go here, and no further

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from proxy.media_hosts import MediaHost
 from proxy.policy.facts import Facts
 from proxy.settings import LedgerSettings, Limits, Listen, Settings, SettingsError, UpstreamSettings, from_flags, load
 from proxy.settings_model import PLACEHOLDER, ConfigFile
@@ -69,11 +70,15 @@ def test_what_need_not_be_said(folder: Path) -> None:
     settings = load(write(folder, SOUND))
     assert (settings.provider_id, settings.provider_name) == ("ACME", "ACME")
     assert settings.listen == Listen("127.0.0.1", 8080)
+    assert settings.public_url is None
     assert settings.tenant == "authorization"
     assert settings.trusted_peers == ()
     assert LedgerSettings(folder / "countermark.db", "block", "full") == settings.ledger
     assert folder / "keys" == settings.keys
-    assert Limits(64 << 20, 2 << 30, 8 << 20, 64 << 10, 100_000_000, 10, 600, 600, 64) == settings.limits
+    assert (
+        Limits(64 << 20, 2 << 30, 8 << 20, 64 << 10, 100_000_000, 10, 600, 600, 64, 64 << 20, 30, 86400)
+        == settings.limits
+    )
     (upstream,) = settings.upstreams.values()
     assert upstream == UpstreamSettings(
         name="models",
@@ -90,6 +95,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
     assert route.upstream == upstream
     assert route.policies == ("cn-gb45438",)
     assert route.unclaimed == "pass"
+    assert (route.urls, route.media_hosts) == ("refuse", ())
     assert settings.known_words == settings.policy_set.every_words
     assert "【人工智能生成】" in settings.known_words
 
@@ -98,13 +104,15 @@ def test_everything_said(folder: Path) -> None:
     text = """\
 provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd.}
 listen: "[::1]:0"
+public_url: https://ai.example.com/models/
 upstreams:
   models:
     {url: http://127.0.0.1:8000/base/, forwarded: false, server: vllm, labels: trusted, keep_alive: 500 ms,
      max_connections: 7}
   pictures: {url: https://images.example.com, transport: httpx, proxy: http://proxy.example:3128}
 routes:
-  - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse}
+  - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse,
+     urls: rewrite, media_hosts: ["*.Images.example.com", "[::1]:9000", {host: images.internal, private: true}]}
   - {path: /v1/*, upstream: models, policies: []}
 policies: policies
 identity: {tenant: X-Api-Key}
@@ -113,7 +121,7 @@ ledger: {path: /var/lib/records.db, on_failure: pass, synchronous: normal}
 keys: /etc/countermark/keys
 limits:
   {whole_body: 1.5 MiB, total_memory: 3 MB, record: 100 kB, headers: 16 KiB, pixels: 40 kpx, connect: 0.5 s,
-   first_byte: 2 min, idle: 1 h, work_waiting: 1}
+   first_byte: 2 min, idle: 1 h, work_waiting: 1, fetch: 4 KiB, fetch_time: 2 s, link: 1 min}
 """
     settings = load(write(folder, text))
     assert (settings.provider_id, settings.provider_name) == ("001191110102MACQD9K64018705", "Acme Ltd.")
@@ -142,10 +150,22 @@ limits:
             max_connections=1000,
         ),
     }
+    assert settings.public_url == "https://ai.example.com/models"
+    assert [(route.urls, route.media_hosts) for route in settings.routes] == [
+        (
+            "rewrite",
+            (
+                MediaHost("images.example.com", below=True),
+                MediaHost("::1", port=9000),
+                MediaHost("images.internal", private=True),
+            ),
+        ),
+        ("refuse", ()),
+    ]
     assert settings.tenant == "x-api-key"
     assert LedgerSettings(Path("/var/lib/records.db"), "pass", "normal") == settings.ledger
     assert Path("/etc/countermark/keys") == settings.keys
-    assert Limits(1572864, 3_000_000, 100_000, 16384, 40_000, 0.5, 120, 3600, 1) == settings.limits
+    assert Limits(1572864, 3_000_000, 100_000, 16384, 40_000, 0.5, 120, 3600, 1, 4096, 2, 60) == settings.limits
     taken = {path: settings.route(path) for path in ("/v1/images/generations", "//V1/images/", "/v1/chat", "/v2")}
     assert {path: route and route.path for path, route in taken.items()} == {
         "/v1/images/generations": "/v1/Images/**",
@@ -347,6 +367,29 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
         (
             ["5:60: routes.unclaimed: must be 'pass' or 'refuse', not the text 'block'"],
             route_with("unclaimed: block"),
+        ),
+        (
+            ["5:55: routes.urls: must be 'refuse', 'rewrite', 'inline' or 'pass', not the text 'block'"],
+            route_with("urls: block"),
+        ),
+        (
+            [
+                "5:55: routes.urls: rewrite needs public_url, at the top of this file: the address at which clients "
+                "reach the proxy"
+            ],
+            route_with("urls: rewrite, media_hosts: [a.example]"),
+        ),
+        (
+            ["5:5: routes: urls: inline needs media_hosts, the hosts that media may be fetched from"],
+            route_with("urls: inline"),
+        ),
+        (
+            ["5:63: routes.media_hosts: *.com is wider than one owner's names"],
+            route_with('media_hosts: ["*.com"]'),
+        ),
+        (
+            ["1:13: public_url: must end with its path: no query, no fragment, no spaces"],
+            top("public_url: https://ai.example.com/?a"),
         ),
         # The rest.
         (

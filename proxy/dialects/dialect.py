@@ -3,46 +3,118 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from proxy.dialects.examples import Example
 from proxy.dialects.paths import Condition, Path
 
-Kind = Literal["text", "image"]
-Encoding = Literal["base64", "url"]
-Shows = Literal["json", "choice"]
+MediaKind = Literal["image", "audio", "video"]
+Kind = Literal["text"] | MediaKind
+Encoding = Literal["base64", "hex", "data_url", "url"]
+Mode = Literal["delta", "full", "cumulative"]
+Shows = Literal["json", "choice", "splice"]
+PicturePlace = int | Literal["prefixed", "text"]
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One part of what tells units apart: a value within the element, or within the ``whole`` document; without a path,
+    the array indexes on the way to the element."""
+
+    path: Path | None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """An offset into a unit's text, within the element: in characters, or in bytes of UTF-8. ``part``, beside it, is
+    the index of the part of the text that it counts from."""
+
+    path: Path
+    utf8: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a rule is itself and no other: what is kept by it is found fast
 class TextRule:
     """Where text stands, in a body or in one record of a stream.
 
-    ``each`` finds the elements, ``key`` within an element names its unit (a choice, a message: what gets one prefix and
-    one suffix), ``text`` is the text within the element, or within each place that ``span`` finds there, where one
-    unit's text is cut into parts. ``close`` within the element tells that the unit ends, and ``blank`` lists what a
-    copy of the element for the suffix must not repeat. ``shift`` finds character offsets into the text. ``unlabelled``
-    finds, within the element, media for which there is no label yet.
+    It counts where all of ``when`` holds of the document. ``each`` finds the elements, ``keys`` name an element's unit
+    (a choice, a message: what gets one prefix and one suffix), ``text`` is the text within the element, or within each
+    place that ``span`` finds there, where one unit's text is cut into parts. A rule without ``text`` says only what
+    the record means for the unit.
+
+    In a stream, ``mode`` tells a piece of the text (delta) from the whole of it said again (full) or said so far
+    (cumulative). ``slot`` names the block that the text stands in; ``hold`` says that the record ends a block, ``close``
+    within the element that the unit ends. ``blank`` lists what a copy of the element for the suffix must not repeat,
+    and ``create`` is the list that a suffix is put into where the closing element has no text.
+
+    ``shifts`` are offsets into the text; ``unlabelled`` finds, within the element, media for which there is no label.
     """
 
     each: Path
-    text: Path
-    key: Path | None = None
+    text: Path | None = None
+    when: tuple[Condition, ...] = ()
+    keys: tuple[Key, ...] = ()
     span: Path | None = None
+    mode: Mode | None = None
+    slot: Path | None = None
+    hold: bool = False
     close: Path | None = None
+    create: Path | None = None
     blank: tuple[Path, ...] = ()
-    shift: tuple[Path, ...] = ()
+    shifts: tuple[Shift, ...] = ()
     unlabelled: tuple[Path, ...] = ()
     first: str = field(init=False)
-    """The member by which an element of the expected shape is known."""
+    """The member by which an element of the expected shape is known; empty where any will do."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "first", (self.span or self.text).names[0])
+        leading = self.span or self.text
+        object.__setattr__(self, "first", leading.names[0] if leading and leading.names else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MediaRule:
-    """Where a medium stands, and how it is written there."""
+    """Where a medium stands, and how it is written there.
+
+    ``kind`` None: as the media type says that stands in ``media_type``, beside it. ``inline`` names the member that
+    holds base64 where the one here holds a URL.
+    """
 
     path: Path
     encoding: Encoding
-    kind: Literal["image"]
+    kind: MediaKind | None
+    when: tuple[Condition, ...] = ()
+    media_type: str = ""
+    inline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Text that is not for people, or not generated: what stands under these member names, in objects of these values
+    of ``type``, and in records for which one of the conditions holds. A tool's arguments, a model's reasoning."""
+
+    names: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    records: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The member that carries the implicit label, by the names on the way to it; in a stream, of the records for which
+    ``when`` holds, or of the first where there is no condition."""
+
+    names: Names
+    when: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """An answer within a line of a file, and the dialect that it speaks: always the same (``dialects`` has one, under
+    the empty value), or by the value at ``by`` in the answer."""
+
+    at: Path
+    by: Path | None
+    dialects: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,42 +133,72 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Continuation:
     """A field by which a client asks that its own last text be continued, the assistant's text that this is (at
-    ``text``, where ``of`` holds), and the servers that do so."""
+    ``text``, where ``of`` holds), and the servers that do so (empty: every server)."""
 
     condition: Condition
     text: Path
     of: Condition
-    servers: tuple[str, ...]
+    servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRules:
-    """What is read from a request in JSON; ``strip`` finds the assistant's earlier texts."""
+    """What is read from a request in JSON.
+
+    ``stream`` is the field that asks for a stream, ``streams`` what holds where it is absent. ``strip`` finds the
+    assistant's earlier texts; ``drop_empty``: what is empty without our notice goes with it. ``modes``: how the text of
+    a stream is said, by what the request says.
+    """
 
     model: Path | None = None
     stream: Path | None = None
+    streams: bool = False
     units: Path | None = None
     strip: tuple[Path, ...] = ()
+    drop_empty: bool = False
     machine: tuple[Claim, ...] = ()
     continuation: tuple[Continuation, ...] = ()
+    modes: tuple[tuple[Condition, Mode], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Requests that the dialect answers: methods, and a path pattern: a segment may hold ``*``, ``**/`` is any prefix.
+    """Requests that the dialect answers: methods, and a path pattern: a segment may hold ``*``, ``**/`` is any prefix,
+    and ``{model}`` is a ``*`` that the model's name stands in.
 
-    ``stored`` says that the answer is kept and may be read again: it gets the same ids each time.
+    ``stored`` says that the answer is kept and may be read again: it gets the same ids each time; ``streams`` that it
+    is a stream, ``resumed`` that it goes on from where the client has read. ``headers`` and ``query`` are what the
+    request must have, by name in lower case and value,
+    ``without`` parameters of the query that it must not have. ``servers``: the kinds of upstream that answer so; empty:
+    any.
     """
 
     methods: frozenset[str]
     pattern: str
     stored: bool = False
+    streams: bool = False
+    resumed: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+    servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One API. ``errors`` tells an answer that is an error although its status is 200; ``terminal`` is the data of the
-    record that ends a stream, and ``metadata`` the name of the top-level member that carries the implicit label."""
+    """One API.
+
+    ``whole`` says that an answer may be a medium and nothing else. ``array``: an answer that is a JSON array is a
+    stream of its elements. ``lines``: an answer is a file of JSON lines, with answers inside. ``links`` are URLs in a
+    body that lead to more answers, ``link_headers`` fields (in lower case) that do. ``errors`` tells an answer that is
+    an error although its status is 200. ``terminal`` are the lines, or the members as JSON spells them, that end a
+    stream for its client. ``encrypted`` are request fields (in lower case) that ask for an answer that nobody can read
+    on the way. ``think`` is the pair of marks around a model's reasoning where it stands in front of the text.
+    ``mode`` counts for the rules of a stream that name none. ``socket``: its binary messages over a WebSocket begin with
+    a type (four bytes, big-endian), and a picture begins at this byte; ``prefixed``: behind four bytes that say how long
+    what stands in front of it is; ``text``: there is none.
+    ``passes`` is why answers need no label, ``cannot`` what cannot be labelled, in sentences for people.
+    """
 
     name: str
     title: str
@@ -104,22 +206,48 @@ class Dialect:
     body: tuple[TextRule, ...] = ()
     stream: tuple[TextRule, ...] = ()
     media: tuple[MediaRule, ...] = ()
+    whole: bool = False
+    array: bool = False
+    lines: tuple[Nested, ...] = ()
+    links: tuple[Path, ...] = ()
+    link_headers: tuple[str, ...] = ()
     request: RequestRules = RequestRules()
+    silent: Silent = Silent()
+    known: tuple[Condition, ...] = ()
     errors: tuple[Condition, ...] = ()
-    terminal: bytes = b""
-    metadata: str = "AIGC"
+    terminal: tuple[str, ...] = ()
+    metadata: Member | None = Member(("AIGC",))
+    stream_metadata: Member | None = Member(("AIGC",))
+    mode: Mode = "delta"
+    think: tuple[str, str] | None = None
+    encrypted: tuple[str, ...] = ()
+    socket: tuple[tuple[int, PicturePlace], ...] = ()
+    passes: str = ""
+    cannot: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
     kinds: frozenset[Kind] = field(init=False)
     """The kinds of content that its answers hold."""
 
     def __post_init__(self) -> None:
-        text: frozenset[Kind] = frozenset({"text"} if self.body or self.stream else ())
-        object.__setattr__(self, "kinds", text | {rule.kind for rule in self.media})
+        texts = any(rule.text is not None for rule in self.body + self.stream)
+        kinds: set[Kind] = {"text"} if texts or self.lines else set()
+        for rule in self.media:
+            kinds |= {rule.kind} if rule.kind else {"image", "audio", "video"}
+        if self.whole:
+            kinds |= {"image", "audio", "video"}
+        if self.socket:
+            kinds.add("image")
+        object.__setattr__(self, "kinds", frozenset(kinds))
 
     def spoken_by(self, server: str) -> "Dialect":
-        """The dialect as this kind of server speaks it: with the request fields that it knows, and no others."""
+        """The dialect as this kind of server speaks it: with the requests that it answers so, and the request fields
+        that it knows, and no others."""
         request = replace(
             self.request,
             machine=tuple(claim for claim in self.request.machine if not claim.servers or server in claim.servers),
-            continuation=tuple(one for one in self.request.continuation if server in one.servers),
+            continuation=tuple(
+                one for one in self.request.continuation if not one.servers or server in one.servers
+            ),
         )
-        return replace(self, request=request)
+        matches = tuple(match for match in self.matches if not match.servers or server in match.servers)
+        return replace(self, matches=matches, request=request)

@@ -6,16 +6,16 @@ content in a place that the table does not know; what is recognised may still ho
 know (``unknown``), and then it is not understood.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from proxy.dialects import hidden
-from proxy.dialects.dialect import Dialect, MediaRule, TextRule
-from proxy.dialects.paths import MISSING, Found, Path
-
-Place = tuple[str | int, ...]
+from proxy.dialects import hidden, media
+from proxy.dialects.dialect import Dialect, TextRule
+from proxy.dialects.hidden import Place, is_empty
+from proxy.dialects.media import Medium
+from proxy.dialects.paths import MISSING, Condition, Each, Found, Path
 
 _OPEN = (None, False, "", "null")  # what servers write into ``close`` while a unit goes on
 
@@ -23,7 +23,7 @@ _OPEN = (None, False, "", "null")  # what servers write into ``close`` while a u
 @dataclass(slots=True)
 class Unit:
     """What one document holds of one unit: its element, as place and value, the parts of its text in order, as places
-    and texts, whether it ends here, and whether the parts are those of a list."""
+    and texts, whether it ends here or a block of it does, and the block."""
 
     key: Hashable
     rule: TextRule
@@ -31,18 +31,21 @@ class Unit:
     value: Any
     parts: list[tuple[Place, str]] = field(default_factory=list)
     closes: bool = False
-    listed: bool = False
+    holds: bool = False
+    slot: Any = MISSING
 
     @property
     def text(self) -> str:
         """The unit's text in this document."""
-        return "".join(text for _, text in self.parts)
+        return "".join([text for _, text in self.parts])
 
     @property
     def name(self) -> str:
         """The unit as people write it: ``choices[1]``, whatever its place in one record of a stream."""
-        place = self.element
-        return spell((*place[:-1], self.key) if isinstance(self.key, int) and place else place)
+        place, key = self.element, self.key
+        if isinstance(key, int) and place:
+            return spell((*place[:-1], key))
+        return spell(key) if isinstance(key, tuple) and not place else spell(place)
 
 
 @dataclass(slots=True)
@@ -51,9 +54,9 @@ class Content:
     text stands in a form that no rule reads, ``medium`` where a medium stands for which there is no label yet."""
 
     units: list[Unit]
-    media: list[tuple[Place, str, MediaRule]]
+    media: list[Medium]
     recognised: bool
-    error: bool
+    error: bool = False
     unknown: Place | None = None
     medium: Place | None = None
 
@@ -63,89 +66,205 @@ class Content:
         return self.recognised and not self.units and not self.media
 
 
+class _Rules:
+    """The rules of a table, ready to run: found by the value that they all ask for first, where they do."""
+
+    def __init__(self, rules: tuple[TextRule, ...]) -> None:
+        self.all = rules
+        self.leaves = frozenset((rule.text.names or (rule.span or rule.each).names)[-1] for rule in rules if rule.text)
+        # What a negated filter keeps out (``[?!thought]``) is known: the table says that it is no text for people.
+        steps = [step for rule in rules for path in (rule.each, rule.span) if path for step in path.rest]
+        self.flags = tuple({step.where for step in steps if isinstance(step, Each) and step.negated})
+        self.plain = frozenset(rule.text.names for rule in rules if rule.text and rule.span is None)
+        self.spanned = frozenset(rule.span.names for rule in rules if rule.span)
+        self.containers = tuple(dict.fromkeys(rule.each.names for rule in rules if rule.each.rest and not rule.when))
+        self.by: Path | None = None
+        self._by_value: dict[str, tuple[TextRule, ...]] = {}
+        firsts = [rule.when[0] for rule in rules if rule.when]
+        if firsts and len(firsts) == len(rules) and all(one.test == "=" for one in firsts):
+            paths = {one.path for one in firsts}
+            self.by = paths.pop() if len(paths) == 1 else None
+        if self.by is not None:
+            for rule in rules:
+                for value in rule.when[0].wanted:
+                    self._by_value[value] = (*self._by_value.get(value, ()), rule)
+
+    def of(self, document: Any) -> tuple[TextRule, ...]:
+        """The rules that the document's first value leaves."""
+        if self.by is None:
+            return self.all
+        value = self.by.value(document)
+        return self._by_value.get(value, ()) if type(value) is str else ()
+
+
+rules_of = lru_cache(maxsize=256)(_Rules)
+
+
 def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Content:
     """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document."""
+    table = rules_of(rules)
+    found = Content([], [], recognised=False)
+    taken: set[Place] = set()
+    if dialect.media:
+        known, found.medium = media.find(dialect.media, document, found.media)
+        found.recognised = known and not rules
+        taken = {medium.place for medium in found.media}
     units: dict[Hashable, Unit] = {}
-    recognised = False
-    unknown: Place | None = None
-    medium: Place | None = None
+    read: set[tuple[int, str]] = set()
     each: Path | None = None
     elements: list[Found] = []
-    for rule in rules:
+    for rule in table.of(document):
+        if rule.when and not _all_hold(rule.when, document, table.by):
+            continue
         if rule.each is not each:  # paths that read the same are the same
             each = rule.each
             elements = each.find(document)
-        if not elements and not recognised:
-            recognised = _container(rule.each, document) == []
+        if not elements and not found.recognised:
+            found.recognised = bool(rule.each.rest) and Path("", rule.each.names).value(document) == []
         for place, element in elements:
             if type(element) is not dict:
                 if element:
-                    unknown = place
+                    found.unknown = place
                 continue
-            recognised = recognised or rule.first in element
-            key = place if rule.key is None else rule.key.value(element)
-            if type(key) is not int and type(key) is not str:
-                key = place
-            unit = units.get(key)
-            if unit is not None and unit.element != place:  # two elements, one key: neither may hide behind the other
-                key, unit = place, units.get(place)
-            if unit is None:
-                unit = units[key] = Unit(key, rule, place, element)
-            _read(rule, place, element, unit)
+            found.recognised = found.recognised or not rule.first or rule.first in element
+            unit = _unit(units, rule, document, place, element)
+            if rule.text is not None:
+                _read(table, rule, unit, found, read, taken)
+            _mark_end(rule, unit)
             for path in rule.unlabelled:
                 for at, value in path.find(element, place) if path.names[0] in element else ():
-                    if not hidden.is_empty(value):
-                        medium = at
-    media, known = _media(dialect.media, document) if dialect.media else ([], False)
-    for unit in units.values():
-        look = hidden.in_element if not unit.parts or unit.listed else hidden.beside_text
-        if look(rules, unit.rule.each, unit.value):
-            unknown = unit.element
-    error = False
-    if not units and not media:
-        # An error that stands beside content is the content's affair.
-        error = any(condition.is_met(document) for condition in dialect.errors)
-        if unknown is None and hidden.in_document(rules, document, error=error):
-            unknown = ()
-    return Content(list(units.values()), media, recognised or known, error, unknown, medium)
+                    if not is_empty(value):
+                        found.medium = at
+    found.units = list(units.values())
+    _judge(dialect, table, document, found, read)
+    return found
 
 
-def _read(rule: TextRule, place: Place, element: Any, unit: Unit) -> None:
-    text = rule.text
+def _judge(
+    dialect: Dialect, table: _Rules, document: Any, found: Content, read: set[tuple[int, str]]
+) -> None:
+    """Whether the document is an error, whether it is known, and whether it holds more than was read."""
+    silent = False
+    if not found.units:
+        if not found.media:
+            # An error that stands beside content is the content's affair.
+            found.error = any(condition.is_met(document) for condition in dialect.errors)
+        silent = any(condition.holds(document) for condition in dialect.silent.records)
+        if not found.recognised:
+            found.recognised = silent or any(condition.holds(document) for condition in dialect.known)
+        if found.unknown is None and not found.media:
+            found.unknown = hidden.instead(table.containers, document)
+    if found.unknown is None and not silent and table.leaves:
+        found.unknown = hidden.residue(document, table.leaves, table.flags, dialect.silent, read)
+
+
+def _all_hold(conditions: tuple[Condition, ...], document: Any, known: Path | None) -> bool:
+    """Whether all hold; the first does where the rules were found by it."""
+    return all(one.holds(document) for one in (conditions if known is None else conditions[1:]))
+
+
+def _unit(units: dict[Hashable, Unit], rule: TextRule, document: Any, place: Place, element: Any) -> Unit:
+    key = _key(rule, document, place, element)
+    unit = units.get(key)
+    if unit is not None and unit.element != place:  # two elements, one key: neither may hide behind the other
+        key = place
+        unit = units.get(key)
+    if unit is None:
+        unit = units[key] = Unit(key, rule, place, element)
+    return unit
+
+
+def _key(rule: TextRule, document: Any, place: Place, element: Any) -> Hashable:
+    keys = rule.keys
+    if not keys:
+        return place
+    if len(keys) == 1 and keys[0].path is not None:
+        value = keys[0].path.value(document if keys[0].whole else element)
+        if type(value) is int or type(value) is str:
+            return value
+        return place[-1] if place and type(place[-1]) is int else place
+    parts: list[int | str] = []
+    for key in keys:
+        if key.path is None:
+            parts += [step for step in place if type(step) is int]
+        else:
+            value = key.path.value(document if key.whole else element)
+            parts.append(value if type(value) is int or type(value) is str else 0)
+    return tuple(parts)
+
+
+def _read(
+    table: _Rules, rule: TextRule, unit: Unit, found: Content, read: set[tuple[int, str]], taken: set[Place]
+) -> None:
+    """The texts that the rule finds in its element; what stands there and is no text is noted."""
+    text, place = rule.text, unit.element
+    assert text is not None
     if rule.span is None:
-        value = text.value(element)
-        if type(value) is str and value:
-            unit.parts.append((place + text.names, value))
+        value = _take(unit, place, unit.value, text, found, read, taken)
+        if value is not None and not (type(value) is list and text.names in table.spanned):
+            found.unknown = place + text.names
+        return
+    holder = Path("", rule.span.names).value(unit.value)
+    if holder is not MISSING and type(holder) is not list and not is_empty(holder):
+        if not (type(holder) is str and rule.span.names in table.plain):
+            found.unknown = place + rule.span.names
+        return
+    for part, inner in rule.span.find(unit.value, place):
+        if not text.names:
+            if type(inner) is str and inner and part not in taken:
+                unit.parts.append((part, inner))
+            elif type(inner) is not str and not is_empty(inner):
+                found.unknown = part
+        elif type(inner) is dict:
+            value = _take(unit, part, inner, text, found, read, taken)
+            if value is not None:
+                found.unknown = part + text.names
+        elif not is_empty(inner):
+            found.unknown = part
+    if text.names:
+        for at, one in enumerate(holder if type(holder) is list else ()):
+            if type(one) is not dict and not is_empty(one):
+                found.unknown = (*place, *rule.span.names, at)
     else:
-        for part, inner in rule.span.find(element, place):
-            value = text.value(inner)
-            if type(value) is str and value:
-                unit.parts.append((part + text.names, value))
-                unit.listed = True
+        upper = Path("", rule.span.names[:-1]).value(unit.value)
+        read.add((id(upper), rule.span.names[-1]))
+
+
+def _take(
+    unit: Unit,
+    place: Place,
+    holder: Any,
+    text: Path,
+    found: Content,
+    read: set[tuple[int, str]],
+    taken: set[Place],
+) -> Any:
+    """Note the text under ``holder``; what is there instead of one comes back, None where there is nothing else."""
+    for name in text.names[:-1]:
+        if type(holder) is not dict:
+            break
+        holder = holder.get(name)
+    if type(holder) is not dict:
+        if not is_empty(holder):
+            found.unknown = place + text.names
+        return None
+    value = holder.get(text.names[-1])
+    if type(value) is str:
+        read.add((id(holder), text.names[-1]))
+        if value and place + text.names not in taken:
+            unit.parts.append((place + text.names, value))
+        return None
+    return None if is_empty(value) else value
+
+
+def _mark_end(rule: TextRule, unit: Unit) -> None:
     if rule.close is not None and not unit.closes:
-        closing = rule.close.value(element)
+        closing = rule.close.value(unit.value)
         unit.closes = closing is not MISSING and closing not in _OPEN
-
-
-def _container(path: Path, document: Any) -> Any:
-    """What stands where the path's first ``[*]`` looks; None where the path has none."""
-    return Path("", path.names).value(document) if path.rest else None
-
-
-def _media(rules: Sequence[MediaRule], document: Any) -> tuple[list[tuple[Place, str, MediaRule]], bool]:
-    """The media, and whether every element of the containers that the rules look into held one of them."""
-    found: list[tuple[Place, str, MediaRule]] = []
-    holders: set[Place] = set()
-    for rule in rules:
-        for path, value in rule.path.find(document):
-            if isinstance(value, str) and value:
-                found.append((path, value, rule))
-                holders.add(path[:-1])
-    for rule in rules:
-        container = _container(rule.path, document)
-        if isinstance(container, list):
-            return found, len(holders) >= len(container)
-    return found, bool(found)
+    if rule.hold:
+        unit.holds = True
+    if rule.slot is not None:
+        unit.slot = rule.slot.value(unit.value)
 
 
 @lru_cache(maxsize=1024)

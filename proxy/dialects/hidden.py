@@ -1,153 +1,65 @@
 """Text in a form that no rule reads: what is recognised must also be understood, or it could leave unlabelled.
 
-Known and without text are an absent member, null, ``""``, ``[]``, ``{}``, and parts of a list without the member that
-would hold their text. Where the rules found plain text, only the members beside it are looked at, so it costs ordinary
-answers next to nothing.
+Looked for is a string, or a list of them, under a member's name under which the rules read text, anywhere but where
+they did and where the table says that it is ``silent``. Known and without text are an absent member, null, ``""``,
+``[]`` and ``{}``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from proxy.dialects.dialect import TextRule
-from proxy.dialects.paths import MISSING, Each, Path
+from proxy.dialects.dialect import Silent
+
+Place = tuple[str | int, ...]
 
 
-@dataclass(slots=True)
-class _Shape:
-    """What the rules know of one place: those that read text there, the members below it, and the names under which
-    rules read text elsewhere."""
+def residue(
+    document: Any, leaves: frozenset[str], flags: tuple[str, ...], silent: Silent, read: set[tuple[int, str]]
+) -> Place | None:
+    """Where text stands that was not read, or None.
 
-    rules: list[TextRule] = field(default_factory=list)
-    below: dict[str, "_Shape"] = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
-
-    def know(self, names: tuple[str, ...]) -> None:
-        self.beside = tuple(name for name in names if name not in self.below)
-        for shape in self.below.values():
-            shape.know(names)
-
-
-def in_element(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
-    """Whether an element that ``each`` found holds text that these rules do not read."""
-    shape, names = _shape(rules, each.text)
-    if type(element) is dict and shape.below.keys().isdisjoint(element):
-        return _anywhere(element, names)  # an element of another shape: there is no way to follow
-    return _hides(shape, element) or beside_text(rules, each, element)
-
-
-def beside_text(rules: tuple[TextRule, ...], each: Path, element: Any) -> bool:
-    """Whether an element holds text in a sibling of the place where these rules read it: ``message`` by ``delta``."""
-    shape, names = _shape(rules, each.text)
-    if type(element) is dict:
-        for name, value in element.items():
-            if type(value) is not dict or name in shape.below:
-                continue
-            if any(_says(value[name], names) for name in names if name in value):
-                return True
-    return False
-
-
-def in_document(rules: tuple[TextRule, ...], document: Any, *, error: bool = False) -> bool:
-    """Whether a document in which the rules found no element holds text at its top, or in place of their elements.
-
-    An ``error`` is what lets a document leave without a label, so there it is looked for everywhere.
+    ``leaves`` are the names of texts, ``flags`` the members that say of an object that its text is for nobody, ``read``
+    the identities of the objects that were read, with the member's name.
     """
-    if type(document) is not dict:
-        return False
-    names = tuple({rule.text.names[-1]: None for rule in rules})
-    if error and _anywhere(document, names):
-        return True
-    if any(not is_empty(document.get(name)) for name in names):
-        return True
-    places = (rule.each.names[0] for rule in rules if rule.each.names)
-    return any(type(document.get(name)) is not list and not is_empty(document.get(name)) for name in places)
-
-
-@lru_cache(maxsize=256)
-def _shape(rules: tuple[TextRule, ...], each: str) -> tuple[_Shape, tuple[str, ...]]:
-    """The shape of the elements at ``each``, and the names under which the rules read text anywhere."""
-    root = _Shape()
-    for rule in rules:
-        if rule.each.text == each:
-            at = root
-            for name in (rule.span or rule.text).names:
-                at = at.below.setdefault(name, _Shape())
-            at.rules.append(rule)
-    names = tuple({rule.text.names[-1]: None for rule in rules})
-    root.know(names)
-    return root, names
-
-
-def _hides(shape: _Shape, value: Any) -> bool:
-    if not value:
-        return not is_empty(value)
-    if type(value) is dict:  # plain loops: every record of a tool call comes here
-        for name in shape.beside:
-            if name in value and _is_text(value[name]):
-                return True
-        for name, below in shape.below.items():
-            if name in value and _hides(below, value[name]):
-                return True
-        return not shape.below
-    if type(value) is str:
-        return all(rule.span is not None for rule in shape.rules)
-    if type(value) is list:
-        spans = [(rule.span, rule.text) for rule in shape.rules if rule.span is not None]
-        return not spans or any(_part_hides(spans, part) for part in value)
-    return True
-
-
-def _part_hides(spans: Iterable[tuple[Path, Path]], part: Any) -> bool:
-    """Whether a part of a list holds text that is no string, or that no filter admits. One that a negated filter
-    keeps out (``[?!thought]``) is known: the table says that it is no text for people."""
-    if type(part) is not dict:
-        return not is_empty(part)
-    refused: list[Path] = []
-    admitted: list[Path] = []
-    for span, text in spans:
-        step = span.rest[0] if span.rest else None
-        if len(span.rest) > 1 or not isinstance(step, Each):
-            return False  # a way that goes on: its parts are not these
-        if step.admits(part):
-            admitted.append(text)
-            value = text.value(part)
-            if type(value) is not str and value is not MISSING and not is_empty(value):
-                return True
-        elif not step.negated:
-            refused.append(text)
-    return any(
-        text not in admitted and value is not MISSING and not is_empty(value)
-        for text in refused
-        for value in (text.value(part),)
-    )
-
-
-def _says(value: Any, names: tuple[str, ...]) -> bool:
-    """Whether a value is text, or holds it under these names; in a list, one of its parts does."""
-    for one in value if type(value) is list else (value,):
-        if _is_text(one) or (type(one) is dict and any(_is_text(one.get(name)) for name in names)):
-            return True
-    return False
-
-
-def _anywhere(value: Any, names: tuple[str, ...]) -> bool:
-    left = [value]
+    names, types = silent.names, silent.types
+    left: list[tuple[Any, Place]] = [(document, ())]
     while left:
-        one = left.pop()
-        if type(one) is dict:
-            if any(_is_text(one.get(name)) for name in names):
-                return True
-            left += one.values()
-        elif type(one) is list:
-            left += one
-    return False
+        value, place = left.pop()
+        if type(value) is dict:
+            if types and type(kind := value.get("type")) is str and kind in types:
+                continue
+            if flags and any(value.get(flag) for flag in flags):
+                continue
+            for name, one in value.items():
+                if type(one) is str:
+                    if one and name in leaves and (id(value), name) not in read:
+                        return (*place, name)
+                elif (type(one) is dict or type(one) is list) and one and name not in names:
+                    if type(one) is list and name in leaves and (id(value), name) not in read and _has_text(one):
+                        return (*place, name)
+                    left.append((one, (*place, name)))
+        else:
+            left += [
+                (one, (*place, at)) for at, one in enumerate(value) if type(one) is dict or type(one) is list
+            ] if type(value) is list else ()
+    return None
 
 
-def _is_text(value: Any) -> bool:
-    return type(value) is str and value != ""
+def instead(containers: Iterable[tuple[str, ...]], document: Any) -> Place | None:
+    """Where something other than a list stands in the place of the elements that the rules look for, or None."""
+    for names in containers:
+        value = document
+        for name in names:
+            value = value.get(name) if type(value) is dict else None
+        if names and type(value) is not list and not is_empty(value):
+            return names
+    return None
 
 
 def is_empty(value: Any) -> bool:
+    """Whether a value holds nothing: null, false, an empty text, list or object."""
     return not value and type(value) not in (int, float)
+
+
+def _has_text(values: list[Any]) -> bool:
+    return any(type(one) is str and one for one in values)

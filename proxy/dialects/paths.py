@@ -135,11 +135,12 @@ def parse_path(text: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A path and what must be there: something that is not null or false, exactly a value, or a text that holds one."""
+    """A path and what must be there: something that is not null or false, one of some values, or a text that holds
+    one."""
 
     path: Path
     test: str
-    wanted: str
+    wanted: tuple[str, ...]
 
     def holds(self, document: Any) -> bool:
         """Whether any place that the path leads to is as wanted."""
@@ -156,13 +157,16 @@ class Condition:
         if self.test == "":
             return value is not None and value is not False
         if self.test == "~":
-            return isinstance(value, str) and self.wanted in value
-        return (str(value).lower() if isinstance(value, bool) else value) == self.wanted
+            return isinstance(value, str) and any(part in value for part in self.wanted)
+        return (str(value).lower() if isinstance(value, bool) else value) in self.wanted
 
 
 def parse_condition(text: str) -> Condition:
-    """Compile ``path``, ``path=value`` or ``path~part``. Raises ValueError with a sentence where the text is none."""
+    """Compile ``path``, ``path=value|value`` or ``path~part|part``.
+
+    Raises ValueError with a sentence where the text is none.
+    """
     match = re.fullmatch(r"(?P<path>(?:[^=~\[]|\[[^\]]*\])+)(?:(?P<test>[=~])(?P<wanted>.+))?", text)
     if match is None:
-        raise ValueError(f"{text!r} is not a condition: write path, path=value or path~part")
-    return Condition(parse_path(match["path"]), match["test"] or "", match["wanted"] or "")
+        raise ValueError(f"{text!r} is not a condition: write path, path=value|value or path~part|part")
+    return Condition(parse_path(match["path"]), match["test"] or "", tuple((match["wanted"] or "").split("|")))

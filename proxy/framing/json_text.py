@@ -32,7 +32,7 @@ _space = re.compile(r"[ \t\n\r]*").match
 _after_name = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*").match
 _escaped_ascii = re.compile(rb"\\u00[2-7]").search
 _characters = re.compile(
-    rb"\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}",
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}",
     re.DOTALL,
 ).finditer
 
@@ -95,21 +95,39 @@ def cut(data: bytes, places: Sequence[tuple[int, int, T]]) -> list[bytes | T]:
     return pieces
 
 
-def root_member(data: bytes, name: str, value: bytes) -> tuple[int, int, bytes]:
-    """The place that adds a last member to the object that is the whole text; ``value`` is JSON text."""
-    at = len(data.rstrip(b" \t\n\r")) - 1
-    if data[at : at + 1] != b"}":
+def member(data: bytes, names: Path, value: bytes, document: Any) -> tuple[int, int, bytes]:
+    """The place that puts a member into the object ``document`` that is the whole text: its last one, or in the place
+    of the one of that name; objects that are missing on the way are made. ``value`` is JSON text.
+
+    Raises FramingError where something else than an object stands on the way.
+    """
+    depth, holder = 0, document
+    while depth < len(names) - 1 and isinstance(below := _child(holder, names[depth]), (dict, list)):
+        holder = below
+        depth += 1
+    for name in reversed(names[depth + 1 :]):
+        value = b'{"%b":%b}' % (quote(str(name)), value)
+    if type(holder) is not dict:
         raise FramingError("a member can only be added to an object")
+    if names[depth] in holder:
+        if depth < len(names) - 1 and holder[names[depth]] is not None:
+            raise FramingError("a member can only be added to an object")
+        place = names[: depth + 1]
+        return (*spans(data, [place])[place], value)
+    above = names[:depth]
+    at = (spans(data, [above])[above][1] if above else len(data.rstrip(b" \t\n\r"))) - 1
     comma = b"" if data[:at].rstrip(b" \t\n\r").endswith(b"{") else b","
-    return (at, at, b'%b"%b":%b' % (comma, quote(name), value))
+    return (at, at, b'%b"%b":%b' % (comma, quote(str(names[depth])), value))
+
+
+def _child(holder: Any, step: str | int) -> Any:
+    if type(holder) is list and type(step) is int:
+        return holder[step] if step < len(holder) else None
+    return holder.get(step) if type(holder) is dict else None
 
 
 def within(data: bytes, span: Span, start: int, stop: int | None) -> Span:
-    """Where the characters ``[start:stop]`` of the JSON string at ``span`` stand, as spelled; counts as slices do.
-
-    A character beyond the basic multilingual plane that is spelled as two escapes counts as two, so count from the end
-    that is nearer to what is meant.
-    """
+    """Where the characters ``[start:stop]`` of the JSON string at ``span`` stand, as spelled; counts as slices do."""
     first = span[0] + 1
     bounds = [first, *(match.end() for match in _characters(data, first, span[1] - 1))]
     last = len(bounds) - 1

@@ -7,12 +7,16 @@ to drop it), so a label must reach it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
+
+from proxy.framing.record import NO_FIELDS
 
 _blank_line = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)").search
 _lines = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|\Z)").finditer
 _bom = b"\xef\xbb\xbf"
+_blank_lines = (b"\n\n", b"\n\r", b"\n\r\n", b"\r\r", b"\r\r\n")  # how a line's end and a blank line's end
 _BEGUN = 3  # as much of a blank line (CRLF CRLF) as can be there before its last byte
 
 
@@ -22,6 +26,7 @@ class Block:
 
     raw: bytes
     data: bytes | None
+    fields: ClassVar[Mapping[str, str]] = NO_FIELDS
 
     def with_data(self, data: bytes) -> "Block":
         """The same block with other data: other lines stay, data lines take the style of the first one."""
@@ -40,6 +45,15 @@ class Block:
                 if not ending:
                     out.pop()
         return Block(b"".join(out), data)
+
+    def copy(self, data: bytes) -> "Block":
+        """A block like it that ends with a blank line; behind a last block without one it brings that line along."""
+        raw = self.with_data(data).raw.removeprefix(_bom)  # a byte order mark stands in front of a stream only
+        if self.raw.endswith(_blank_lines):
+            return Block(raw, data)
+        ending = next((ending for _, ending in _split(self.raw) if ending), b"\n")
+        missing = b"" if self.raw.endswith(ending) else ending
+        return Block(missing + ending + raw + missing + ending, data)
 
 
 class Splitter:

@@ -13,6 +13,13 @@ from proxy.labelling.outcome import Done
 from proxy.labelling.transform import Labeller, Piece
 
 
+def failed(done: Done, reason: str) -> None:
+    """Note that labelling failed. Raises Blocked where nothing may leave now; otherwise it may leave as it came."""
+    done.failure = reason
+    if done.mark.on_failure == "block":
+        raise Blocked(reason)
+
+
 class Guard:
     """A labeller, watched."""
 
@@ -39,10 +46,8 @@ class Guard:
 
     def fail(self, reason: str) -> Sequence[Piece]:
         """Labelling failed, here or in Work done elsewhere: what may leave now. Raises Blocked where nothing may."""
-        self._done.failure = reason
         self._done.parts.clear()
-        if self._done.mark.on_failure == "block":
-            raise Blocked(reason)
+        failed(self._done, reason)
         self._open = True
         retained = self._labeller.retained
         return (retained,) if retained else ()

@@ -1,6 +1,6 @@
 """What one answer is to be marked with: the words for people, the AIGC object, and where each goes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,8 @@ class Operator:
     """Who labels, the same for every answer: the provider's code or name, the keys, the notices ever in force (for the
     conversation's history).
 
-    ``digest`` is a keyed digest of a text for the record, or None where nothing is recorded.
+    ``digest`` is a keyed digest of a text for the record, or None where nothing is recorded; ``stored`` is the key for
+    ids that are made from what is stored.
     """
 
     provider: str
@@ -26,16 +27,27 @@ class Operator:
     sealing: bytes
     notices: Notices
     digest: Callable[[str], str] | None = None
+    stored: bytes = b""
 
+
+Urls = Literal["refuse", "rewrite", "inline", "pass"]
 
 _REASON = 200  # characters: the reason may quote what came from upstream
 _SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix",), ("prefix", "suffix")))
 
 
+class Home(NamedTuple):
+    """Where an answer comes from and where we are, for URLs in it: the upstream's URL and our own, None if unknown."""
+
+    upstream: str
+    public: str | None
+
+
 class Mark(NamedTuple):
     """How one answer is marked. ``envelope`` is what carries the label of the answer as a whole; ``notices`` are the
     words in force, in every language: who shows one of them is labelled already; ``trusted`` says that the upstream's
-    own labels are believed (we are its propagator)."""
+    own labels are believed (we are its propagator). ``asked_of`` are the kinds of content for which a rule asks for
+    anything, ``urls`` what becomes of media that are handed out as URLs."""
 
     operator: Operator
     produce_id: str
@@ -49,6 +61,9 @@ class Mark(NamedTuple):
     on_failure: Literal["block", "pass"]
     notices: Notices
     trusted: bool = False
+    asked_of: frozenset[str] = frozenset()
+    urls: Urls = "refuse"
+    home: Home | None = None
 
     def of_item(self, index: int) -> Aigc:
         """The label of the answer's ``index``-th item, with an id of its own."""
@@ -114,20 +129,29 @@ class Terms(NamedTuple):
     on_failure: Literal["block", "pass"]
     notices: Notices
     trusted: bool
+    asked_of: frozenset[str]
+    urls: Urls
+    home: Home | None
 
 
-def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False) -> Terms:
+def terms(
+    decisions: Mapping[str, Decision],
+    language: str,
+    *,
+    trusted: bool = False,
+    urls: Urls = "refuse",
+    home: Home | None = None,
+) -> Terms:
     """The terms of answers of which these decisions were made, one for each kind of content that they may hold.
 
-    ``language`` is the request's Accept-Language value, or empty; ``trusted`` says that the upstream's own labels are
-    believed.
+    ``language`` is the request's Accept-Language value, or empty; for the others see Mark.
     """
     prefix = suffix = badge_words = ""
     badge: ImageNotice | None = None
     carriers: frozenset[str] = frozenset()
     shown: set[str] = set()
     blocks = False
-    for decision in decisions:
+    for decision in decisions.values():
         carriers |= decision.metadata
         blocks = blocks or (decision.acts and decision.on_failure == "block")
         match decision.notice:
@@ -142,7 +166,10 @@ def terms(decisions: Iterable[Decision], language: str, *, trusted: bool = False
                 pass
     envelope = tuple(carrier for carrier in ("body", "header", "disclosure") if carrier in carriers)
     on_failure: Literal["block", "pass"] = "block" if blocks else "pass"
-    return Terms(prefix, suffix, badge, badge_words, carriers, envelope, on_failure, Notices(shown), trusted)
+    asked_of = frozenset(kind for kind, decision in decisions.items() if decision.acts)
+    return Terms(
+        prefix, suffix, badge, badge_words, carriers, envelope, on_failure, Notices(shown), trusted, asked_of, urls, home
+    )
 
 
 def mark(operator: Operator, agreed: Terms, produce_id: str) -> Mark:

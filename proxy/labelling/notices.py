@@ -38,11 +38,12 @@ class Notices:
             return "yes"
         return "maybe" if any(word.startswith(begun) for word in self._words) else "no"
 
-    def leading(self, text: str) -> tuple[int, int] | None:
-        """Where the notice at the start of a text stands, with its blank line."""
-        if text.lstrip()[:1] not in self._initials:
+    def leading(self, text: str, at: int = 0) -> tuple[int, int] | None:
+        """Where the notice at the start of a text, or at ``at`` in it, stands, with its blank line."""
+        begun = text[at:] if at else text
+        if begun.lstrip()[:1] not in self._initials:
             return None
-        match = self._leading(text)
+        match = self._leading(text, at)
         return None if match is None else match.span(1)
 
     def trailing(self, text: str) -> tuple[int, int] | None:

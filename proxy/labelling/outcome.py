@@ -1,5 +1,6 @@
 """What was done to one answer, and why: gathered while it is labelled, read when its record is made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,17 +16,19 @@ _VISIBLE = frozenset({"prefix", "suffix", "badge"})
 
 class TextDone(NamedTuple):
     """What was done to one unit of text, as in a record's item, with the text before and after instead of digests;
-    both are empty where it was not gathered (a stream). The item is made only where a record is kept."""
+    both are empty where it was not gathered (a stream). ``index`` counts the answer's items. The item is made only where
+    a record is kept."""
 
+    index: int
     unit: str
     placed: tuple[str, ...]
     skipped: str
     before: str = ""
     after: str = ""
 
-    def item(self, index: int, mark: Mark) -> Item:
-        """The record's item, the ``index``-th of its answer."""
-        produce_id = mark.of_item(index).produce_id
+    def item(self, mark: Mark) -> Item:
+        """The record's item."""
+        produce_id = mark.of_item(self.index).produce_id
         placed = (*self.placed, *mark.envelope)
         digest = mark.operator.digest
         if not self.before or digest is None:
@@ -41,7 +44,8 @@ class Done:
     """What was done to one answer so far.
 
     ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
-    sent an error with status 200.
+    sent an error with status 200, ``left`` what was let go without a label because the configuration says so, ``passed`` why it needs none. ``live``
+    tells of the units of a stream that is under way.
     """
 
     mark: Mark
@@ -49,6 +53,20 @@ class Done:
     parts: list[TextDone | Item] = field(default_factory=list)
     failure: str = ""
     error: bool = False
+    left: str = ""
+    passed: str = ""
+    live: Callable[[], list[TextDone]] = list
+    _count: int = 0
+
+    def number(self) -> int:
+        """The index of one item more."""
+        self._count += 1
+        return self._count - 1
+
+    def forgo(self, carrier: str) -> None:
+        """The answer has no place for this carrier of its label, so no item may say that it carries it."""
+        envelope = tuple(one for one in self.mark.envelope if one != carrier)
+        self.mark = self.mark._replace(envelope=envelope)
 
     def keep(self, upstream: Aigc, where: str) -> None:
         """The answer came with a label: ours becomes that one with us as its propagator (see ``kept``)."""
@@ -57,17 +75,21 @@ class Done:
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(
-            part if isinstance(part, Item) else part.item(index, self.mark) for index, part in enumerate(self.parts)
+            part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live())
         )
 
     def outcome(self) -> tuple[Outcome, str]:
         """One word for the answer, and the reason in words: what should carry a label and does not is no success."""
         if self.failure:
             return Outcome.UNLABELLED, self.failure
+        if self.passed:
+            return Outcome.PASSED, self.passed
+        if self.left:
+            return Outcome.UNLABELLED, self.left
         if self.error:
             return Outcome.ERROR_RESPONSE, "the upstream sent an error"
         reason = ""
-        for part in self.parts:
+        for part in (*self.parts, *self.live()):
             if not _VISIBLE.isdisjoint(part.placed):
                 return Outcome.LABELLED, ""
             reason = ALREADY if part.skipped == ALREADY else reason or part.skipped

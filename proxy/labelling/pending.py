@@ -1,39 +1,76 @@
 """A record of a stream that has not left, and its bytes once it does: only what was asked for is changed."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from proxy.dialects.engine import Place
-from proxy.framing.json_text import cut, quote, root_member, spans, starts
-from proxy.framing.sse import Block
+from proxy.dialects.dialect import Member
+from proxy.dialects.engine import Unit
+from proxy.framing.json_text import Path, cut, member, quote, spans
+from proxy.framing.record import Record
+from proxy.labelling.document import Place, shifted, text_place
 from proxy.labelling.outcome import Done
+from proxy.labelling.picture import Picture
+from proxy.labelling.transform import Piece, Work
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # each is itself: two equal records are two
 class Pending:
-    """A record that has not left, with what is to change in it; ``ours`` did not come from upstream."""
+    """A record that has not left, with what is to change in it; ``ours`` did not come from upstream.
 
-    block: Block
-    prefixes: list[Place] = field(default_factory=list)
-    suffixes: list[Place] = field(default_factory=list)
+    ``prefixes`` are units with the character that the prefix goes in front of, ``suffixes`` the places of texts that
+    get one behind, ``created`` lists that get a text of their own with it, as the list's place and the text's names.
+    """
+
+    record: Record
+    document: Any = None
+    prefixes: list[tuple[Unit, int]] = field(default_factory=list)
+    suffixes: list[Path] = field(default_factory=list)
+    created: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
+    shifts: list[tuple[Unit, int]] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     metadata: bool = False
     ours: bool = False
 
-    def written(self, done: Done, name: str, *, replaces: bool) -> bytes:
-        """The record's bytes with its changes. ``name`` is the metadata's member; ``replaces``: it is there already."""
-        block = self.block
-        if block.data is None or not (self.prefixes or self.suffixes or self.metadata):
-            return block.raw
-        data, mark = block.data, done.mark
-        places: list[tuple[int, int, bytes]] = []
-        if self.prefixes:
-            found = starts(data, self.prefixes).values()
-            places += [(start + 1, start + 1, quote(mark.prefix)) for start in found]
+    def written(self, done: Done, label: Member | None) -> Piece:
+        """The record's bytes with its changes, or Work where pictures are in it. ``label``: the metadata's member."""
+        record, data, mark = self.record, self.record.data, done.mark
+        changed = self.prefixes or self.suffixes or self.metadata or self.shifts or self.places or self.created
+        if data is None or not changed:
+            return record.raw
+        places = list(self.places)
+        for unit, at in self.prefixes:
+            start = text_place(data, unit, at)
+            places.append((start, start, quote(mark.prefix)))
+        for unit, at in self.shifts:
+            places += shifted(data, unit, unit.rule.shifts, at, mark.prefix)
         if self.suffixes:
             places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, self.suffixes).values()]
-        if self.metadata:
-            value = done.aigc_json
-            if replaces:
-                places.append((*spans(data, [(name,)])[(name,)], value))
-            else:
-                places.append(root_member(data, name, value))
-        return block.with_data(b"".join(cut(data, places))).raw
+        for where, names in self.created:
+            places.append(self._element(data, where, names, mark.suffix))
+        if self.metadata and label is not None:
+            places.append(member(data, label.names, done.aigc_json, self.document))
+        pieces = cut(data, places)
+        pictures = tuple(piece for piece in pieces if isinstance(piece, Picture))
+        if not pictures:
+            return record.with_data(b"".join([piece for piece in pieces if isinstance(piece, bytes)])).raw
+
+        def join(results: "list[bytes] | tuple[bytes, ...]") -> bytes:
+            made = iter(results)
+            return record.with_data(
+                b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces])
+            ).raw
+
+        return Work(pictures, join, record.raw)
+
+    def _element(self, data: bytes, where: Path, names: tuple[str, ...], text: str) -> Place:
+        """The place that puts an object with this text into the list at ``where``, which may be missing."""
+        value = b'"%b"' % quote(text)
+        for name in reversed(names):
+            value = b'{"%b":%b}' % (quote(name), value)
+        holder = self.document
+        for step in where[:-1]:
+            holder = holder[step]
+        if holder.get(where[-1]):
+            at = spans(data, [where])[where][1] - 1
+            return (at, at, b"," + value)
+        return member(data, where, b"[%b]" % value, self.document)

@@ -1,15 +1,17 @@
 """One picture labelled: what a pool runs, away from whatever else must not wait.
 
 The order is the law: bounds before decoding, draw, then metadata, then read back, then hash. A picture that was not
-read back with exactly the label that was written does not leave as labelled.
+read back with exactly the label that was written does not leave as labelled. How it is written never changes: what was
+base64 stays base64, and what a data URL says of its media type stays true, since a label changes no format.
 """
 
-import base64
-import binascii
+from binascii import Error, a2b_base64, b2a_base64, hexlify, unhexlify
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final, Literal
 
+from proxy.dialects.dialect import MediaKind
 from proxy.label.aigc import Aigc
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark, kept
@@ -20,15 +22,23 @@ from proxy.media.formats import find
 from proxy.media.pixels import stamp
 from proxy.record.exchange import Item
 
+Written = Literal["base64", "hex", "data_url", "url", "raw"]
+
+_WHITE: Final = b" \t\r\n"  # encoders of mail (RFC 2045) break lines
+_HEAD: Final = 256  # bytes: longer than the head of any honest data URL
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture in base64 as it stands in an answer, with its mark; ``index`` counts the answer's items."""
+    """A picture as it stands in an answer (``data`` is the inside of a string, or a file where it is raw), with its
+    mark; ``index`` counts the answer's items. What is only linked to (``url``) may be of another ``kind``."""
 
     data: bytes
+    encoding: Written
     unit: str
     index: int
     mark: Mark
+    kind: MediaKind = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +50,55 @@ class Studio:
 
 
 def label_picture(picture: Picture, studio: Studio) -> tuple[bytes, Item]:
-    """The picture with its label, in base64, and what was done. Raises LabellingError where it cannot be labelled."""
+    """The picture with its label, written as it came (safe in JSON unless it is raw), and what was done.
+
+    Raises LabellingError where it cannot be labelled; one that is a URL has not been fetched, so it cannot be.
+    """
+    before, written = _read(picture)
     try:
-        before = base64.b64decode(picture.data, validate=True)
-    except binascii.Error:
-        raise LabellingError(f"{picture.unit} is not base64") from None
-    try:
-        return _label(picture, before, studio)
+        after, item = _label(picture, before, studio)
     except MediaError as error:
         raise LabellingError(f"{picture.unit} is no picture that can be labelled: {error}") from None
+    return written(after), item
+
+
+def _read(picture: Picture) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The file, and what writes a file as this one was written."""
+    data, unit = picture.data, picture.unit
+    match picture.encoding:
+        case "raw":
+            return data, bytes
+        case "base64":
+            return _base64(data, unit), _in_base64
+        case "hex":
+            try:
+                return unhexlify(data), hexlify
+            except Error:
+                raise LabellingError(f"{unit} is not hexadecimal") from None
+        case "data_url":
+            # RFC 2397: data:[<media type>][;base64],<data>
+            comma = data.find(b",", 0, _HEAD) + 1
+            head = data[:comma]
+            if not head.lower().startswith(b"data:") or not head.lower().endswith(b";base64,"):
+                raise LabellingError(f"{unit} is a data URL that is not in base64")
+            return _base64(data[comma:], unit), lambda after: head + _in_base64(after)
+        case "url":
+            raise LabellingError(f"{unit} is a URL: what it leads to cannot be labelled here")
+
+
+def _base64(data: bytes, unit: str) -> bytes:
+    try:
+        return a2b_base64(data, strict_mode=True)
+    except Error:
+        pass
+    try:
+        return a2b_base64(data.translate(None, _WHITE), strict_mode=True)
+    except Error:
+        raise LabellingError(f"{unit} is not base64") from None
+
+
+def _in_base64(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False)
 
 
 def _label(picture: Picture, before: bytes, studio: Studio) -> tuple[bytes, Item]:
@@ -81,7 +131,7 @@ def _label(picture: Picture, before: bytes, studio: Studio) -> tuple[bytes, Item
         size_after=len(after),
         dropped=("c2pa",) if after is not before and media.has_manifest(before) else (),
     )
-    return base64.b64encode(after), item
+    return after, item
 
 
 def _label_of(picture: Picture, found: tuple[Aigc, ...]) -> Aigc:

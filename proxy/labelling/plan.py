@@ -1,27 +1,48 @@
-"""What is done with one response to a claimed request: pass it, or label it in one of two ways.
+"""What is done with one response to a claimed request: pass it, or label it as what it is.
 
 Chosen by status, media type and first byte, never by what the request asked for: servers ignore ``stream``, and errors
 come as JSON.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
-from proxy.dialects.dialect import Dialect
+from proxy.dialects.dialect import Dialect, MediaKind
+from proxy.framing import event_stream, json_array, ndjson, sse
+from proxy.framing.record import Splitter
 from proxy.labelling.body import BodyLabeller
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import Guard
+from proxy.labelling.lines import LinesLabeller
 from proxy.labelling.mark import Mark
+from proxy.labelling.medium import MediumLabeller
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.stream import StreamLabeller
 from proxy.labelling.terminal import Terminal
 from proxy.labelling.transform import Piece
+from proxy.media.formats import find
 from proxy.policy.decision import Decision
 
-Framing = Literal["json", "sse"]
+Framing = Literal["json", "sse", "ndjson", "json_array", "event_stream", "lines", "image", "audio", "video"]
+
+STREAMS: Final = frozenset({"sse", "ndjson", "json_array", "event_stream"})
+
+_KINDS: Final[dict[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
+_LINES: Final = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/stream+json"}
+)
+_UNTOLD: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+# How each is cut, and how a chunk ends that ends a record.
+_SPLITTERS: Final[dict[str, tuple[Callable[[], Splitter], tuple[bytes, ...]]]] = {
+    "sse": (sse.Splitter, (b"\n\n", b"\r\n\r\n")),
+    "ndjson": (ndjson.Splitter, (b"\n",)),
+    "json_array": (json_array.Splitter, ()),
+    "event_stream": (event_stream.Splitter, ()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +103,49 @@ def unlabellable(mark: Mark, reason: str) -> Label:
     return Label(Guard(Unlabellable(reason), done), done, None)
 
 
-def framing(head: ResponseHead, first: bytes) -> Framing:
+def framing(dialect: Dialect, head: ResponseHead, first: bytes) -> Framing:
     """How the body is cut, by its media type and its first bytes. Raises LabellingError where neither tells."""
     begins = first.lstrip(b"\xef\xbb\xbf \t\r\n")
+    media_type = head.value(b"content-type").partition(b";")[0].strip().lower().decode("ascii", "replace")
+    if media_type == "application/vnd.amazon.eventstream":
+        return "event_stream"
+    kind = _KINDS.get(media_type.partition("/")[0])
+    if dialect.whole and kind is None and media_type in _UNTOLD and find(first) is not None:
+        kind = "image"
+    if dialect.whole and kind is not None:
+        return kind
+    if dialect.lines and (media_type != "application/json" or not (dialect.body or dialect.links)):
+        return "lines"
     if begins.startswith((b"{", b"[")):
-        return "json"
-    media_type = head.value(b"content-type").partition(b";")[0].strip().lower()
-    if media_type == b"text/event-stream" or begins.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
+        if media_type in _LINES:
+            return "ndjson"
+        return "json_array" if dialect.array and begins.startswith(b"[") else "json"
+    if media_type == "text/event-stream" or begins.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
         return "sse"
     if not begins:
         raise LabellingError("the answer is empty")
-    raise LabellingError(
-        f"the answer's media type {media_type.decode('ascii', 'replace')!r} is not one that can be labelled here"
-    )
+    raise LabellingError(f"the answer's media type {media_type!r} is not one that can be labelled here")
 
 
-def label(dialect: Dialect, asked: Asked, mark: Mark, framed: Framing, bounds: Bounds) -> Label:
-    """The transforms that label one response."""
+def label(
+    dialect: Dialect,
+    asked: Asked,
+    mark: Mark,
+    framed: Framing,
+    bounds: Bounds,
+    dialects: Mapping[str, Dialect] = MappingProxyType({}),
+) -> Label:
+    """The transforms that label one response; ``dialects`` are all, by name, for answers within answers."""
     done = Done(mark, mark.aigc.compact().encode())
     if framed == "json":
         return Label(Guard(BodyLabeller(dialect, asked, done, bounds.whole_body), done), done, None)
-    if not dialect.stream:
+    if framed == "image" or framed == "audio" or framed == "video":
+        return Label(Guard(MediumLabeller(framed, "the answer", done, bounds.whole_body), done), done, None)
+    if framed == "lines":
+        return Label(Guard(LinesLabeller(dialect, dialects, done, bounds.whole_body), done), done, Terminal(()))
+    if not dialect.stream and not any(rule.when for rule in dialect.media):
         raise LabellingError(f"streams of {dialect.name} cannot be labelled yet")
-    labeller = StreamLabeller(dialect, asked, done, bounds.record)
-    return Label(Guard(labeller, done), done, Terminal(dialect.terminal))
+    splitter, endings = _SPLITTERS[framed]
+    labeller = StreamLabeller(dialect, asked, done, splitter(), endings, bounds.record)
+    terminal = dialect.terminal if framed in ("sse", "ndjson") else ()
+    return Label(Guard(labeller, done), done, Terminal(terminal))

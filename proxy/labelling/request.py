@@ -1,4 +1,4 @@
-"""The request side: what a client asks for, and our own notices cut out of the assistant's earlier turns.
+"""The request side: what a client asks for, and the body that goes upstream, without our own notices in its history.
 
 A request that holds none of them goes upstream byte for byte; where one is removed it is cut out, nothing is written
 anew. So prompt caches stay warm, and signatures over the conversation stay valid. Nothing is touched in the turns of
@@ -9,32 +9,46 @@ otherwise a spelling would decide whether machine mode or a continuation counts.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from proxy.dialects.dialect import Dialect
+from proxy.dialects.dialect import Dialect, Match, Mode
 from proxy.dialects.paths import MISSING
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import Path, cut, parse, spans, within
+from proxy.framing.json_text import parse
+from proxy.labelling.history import without_notices
 from proxy.labelling.machine import Machine
 from proxy.labelling.notices import Notices
+from proxy.labelling.think import visible
 
 MODEL_LENGTH = 256
 _CONTINUED = 4096  # characters: longer than any notice
 _BOM = b"\xef\xbb\xbf"
 
-Slice = tuple[int, int | None]
+
+class Told(NamedTuple):
+    """What a request says outside of its body: the model that its path names, and whether it asks for a stream."""
+
+    model: str = ""
+    streams: bool = False
+
+
+NOTHING = Told()
 
 
 class Asked(NamedTuple):
     """What is known of a request. ``units`` is how many answers it asks for, None where that is unknown; ``continued``
-    is the beginning of the client's text that the answer goes on from: it may carry the notice already."""
+    is the beginning of the client's text that the answer goes on from: it may carry the notice already; ``mode`` is how
+    the text of a stream is said, None where the table alone knows; ``resumed``: the client has read the beginning of
+    the stream before."""
 
     model: str = ""
     streaming: bool = False
     units: int | None = None
     machine: Machine | None = None
     continued: str = ""
+    mode: Mode | None = None
+    resumed: bool = False
 
 
 class Read(NamedTuple):
@@ -44,10 +58,35 @@ class Read(NamedTuple):
     body: bytes
 
 
-def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
+def told(dialect: Dialect, match: Match, model: str, accept: bytes) -> Told:
+    """What is said outside of the body; ``accept`` is the field of that name.
+
+    A client that accepts events and no JSON asks for a stream where its body has no field for that.
+    """
+    streams = match.streams
+    if not streams and dialect.request.stream is None and accept:
+        types = [part.partition(b";")[0].strip() for part in accept.lower().split(b",")]
+        streams = b"text/event-stream" in types and b"application/json" not in types
+    return Told(model[:MODEL_LENGTH], streams)
+
+
+def asks_for_ciphertext(dialect: Dialect, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request asks for an answer that nobody can read on the way. ``headers``: names in lower case."""
+    return bool(dialect.encrypted) and any(
+        name.decode("latin-1") in dialect.encrypted and value.strip().lower() not in (b"", b"false")
+        for name, value in headers
+    )
+
+
+def unread(said: Told) -> Asked:
+    """What is known of a request whose body is not read."""
+    return Asked(said.model, said.streams)
+
+
+def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) -> Read:
     """Read a JSON request of this dialect, as its server speaks it; a body that is not JSON is left to the upstream."""
     if not body:
-        return Read(Asked(), body)
+        return Read(unread(said), body)
     mark = _BOM if body.startswith(_BOM) else b""
     text = body.removeprefix(mark)
     try:
@@ -56,26 +95,31 @@ def read(dialect: Dialect, notices: Notices, body: bytes) -> Read:
         try:
             document, plain = json.loads(body), False
         except (ValueError, RecursionError):
-            return Read(Asked(), body)
+            return Read(unread(said), body)
     rules = dialect.request
-    cuts: dict[Path, list[Slice]] = {}
-    for path in rules.strip:
-        for place, turn in path.find(document) if plain else ():
-            found = _notices_in(turn, notices) if isinstance(turn, str) else []
-            if found:
-                cuts[place] = found
     model = rules.model.value(document) if rules.model else ""
     asked = Asked(
-        model=model[:MODEL_LENGTH] if isinstance(model, str) else "",
-        streaming=rules.stream is not None and rules.stream.value(document) is True,
+        model=model[:MODEL_LENGTH] if isinstance(model, str) and model else said.model,
+        streaming=_streaming(dialect, document, said),
         units=_units(rules.units.value(document)) if rules.units else 1,
         machine=_machine(dialect, document),
         continued=_continued(dialect, document),
+        mode=next((mode for claim, mode in rules.modes if claim.holds(document)), None),
     )
+    if not plain:
+        return Read(asked, body)
     try:
-        return Read(asked, mark + _without(text, cuts) if cuts else body)
+        stripped = without_notices(text, document, dialect, notices)
     except FramingError:  # nested too deeply to be cut
         return Read(asked, body)
+    return Read(asked, body if stripped is text else mark + stripped)
+
+
+def _streaming(dialect: Dialect, document: Any, said: Told) -> bool:
+    """Whether a stream is asked for. It is an expectation, no more: the answer itself decides."""
+    rules = dialect.request
+    asks = rules.stream.value(document) if rules.stream else None
+    return said.streams or (asks if isinstance(asks, bool) else rules.streams)
 
 
 def _units(value: Any) -> int | None:
@@ -85,45 +129,31 @@ def _units(value: Any) -> int | None:
     return value if type(value) is int and value > 0 else None
 
 
-def _notices_in(text: str, notices: Notices) -> list[Slice]:
-    """The notices at the text's start and end, as slices; one at the end counts from there."""
-    leading = notices.leading(text)
-    trailing = notices.trailing(text)
-    if leading and trailing and trailing[0] < leading[1]:
-        # The text is a notice and nothing else: the wider reading holds the blank line that came with it.
-        wider = leading[1] - leading[0] >= trailing[1] - trailing[0]
-        leading, trailing = (leading, None) if wider else (None, trailing)
-    found: list[Slice] = [leading] if leading else []
-    if trailing:
-        found.append((trailing[0] - len(text), trailing[1] - len(text) or None))
-    return found
-
-
-def _without(body: bytes, cuts: dict[Path, list[Slice]]) -> bytes:
-    places: list[tuple[int, int, bytes]] = []
-    for place, span in spans(body, cuts.keys()).items():
-        places += [(*within(body, span, *one), b"") for one in cuts[place]]
-    return b"".join(cut(body, places))
-
-
 def _machine(dialect: Dialect, document: Any) -> Machine | None:
-    json = False
+    json = splice = False
     choices: list[str] = []
     for claim in dialect.request.machine:
         if not claim.condition.holds(document):
             continue
         if claim.shows == "json":
             json = True
-            continue
-        listed = claim.condition.path.value(document)
-        if isinstance(listed, Sequence):
-            choices += [choice for choice in listed if isinstance(choice, str) and choice]
-    return Machine(json, tuple(choices)) if json or choices else None
+        elif claim.shows == "splice":
+            splice = splice or claim.condition.is_met(document)  # in front of an empty text nothing is spliced
+        else:
+            listed = claim.condition.path.value(document)
+            if isinstance(listed, Sequence):
+                choices += [choice for choice in listed if isinstance(choice, str) and choice]
+    return Machine(json, tuple(choices), splice) if json or choices or splice else None
 
 
 def _continued(dialect: Dialect, document: Any) -> str:
     for one in dialect.request.continuation:
         if one.condition.holds(document):
             text = one.text.value(document) if one.of.holds(document) else MISSING
-            return text.lstrip()[:_CONTINUED] if isinstance(text, str) else ""
+            return _shown(text, dialect)[:_CONTINUED] if isinstance(text, str) else ""
     return ""
+
+
+def _shown(text: str, dialect: Dialect) -> str:
+    """What people read of a text: behind the model's reasoning, where that has come to its end."""
+    return text[visible(text, dialect.think) or 0 :].lstrip()

@@ -7,28 +7,36 @@ itself sent goes through them all.
 import json
 from typing import Any
 
+from proxy.dialects.dialect import Member
 from proxy.dialects.engine import Unit
 from proxy.framing.json_text import parse
-from proxy.framing.sse import Block
+from proxy.framing.record import Record
 
 
-def closing_record(block: Block, unit: Unit, suffix: str, metadata: str) -> Block:
-    """The copy: this unit only, with ``suffix`` as its text, without what must not be said twice (``blank``).
+def closing_record(record: Record, unit: Unit, text: str, metadata: Member | None) -> Record:
+    """The copy: this unit only, with ``text`` as its text, without what must not be said twice (``blank``).
 
-    ``metadata`` is the name of the member that holds the implicit label; the copy goes without it.
+    ``metadata`` is the member that holds the implicit label; the copy goes without it.
     """
-    document = parse(block.data or b"")
+    document = parse(record.data or b"")
+    if metadata is not None:
+        _remove(document, metadata.names)
     element = _only(document, unit.element)
     for path in unit.rule.blank:
         for holder in (document, element):
             _remove(holder, path.names)
-    document.pop(metadata, None)
     place = unit.parts[-1][0][len(unit.element) :]
     holder = element
     for step in place[:-1]:
+        if type(step) is int:
+            holder[:] = [holder[step]]
+            step = 0
         holder = holder[step]
-    holder[place[-1]] = suffix
-    return block.with_data(json.dumps(document, separators=(",", ":")).encode())
+    if type(place[-1]) is int:
+        holder[:] = [text]
+    else:
+        holder[place[-1]] = text
+    return record.copy(json.dumps(document, separators=(",", ":")).encode())
 
 
 def _only(document: Any, place: tuple[str | int, ...]) -> Any:

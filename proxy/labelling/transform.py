@@ -4,7 +4,7 @@ A piece is bytes that may leave, or Work that the pure core cannot do itself. Wh
 what a Work yields leaves in its place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,20 +12,23 @@ from proxy.labelling.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """Work: label a picture, in a pool. Its result takes this place."""
+class Work:
+    """Pictures to label, in a pool. ``join`` makes the bytes that leave in this place out of the results, which are one
+    for each picture, in order; ``raw`` leaves here where policy passes what cannot be labelled."""
 
-    picture: Picture
+    pictures: tuple[Picture, ...]
+    join: Callable[[Sequence[bytes]], bytes]
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Conclude:
-    """Work: these bytes end the answer for its client; its record must be on disk before they leave."""
+    """These bytes end the answer for its client; its record must be on disk before they leave."""
 
     data: bytes
 
 
-Piece = bytes | Draw | Conclude
+Piece = bytes | Work | Conclude
 
 
 class Transform(Protocol):
@@ -45,5 +48,6 @@ class Labeller(Transform, Protocol):
 
     @property
     def retained(self) -> bytes:
-        """The bytes taken in that no piece has given out yet, as they came."""
+        """The bytes taken in that no piece has given out yet, as they came; of a whole answer, all of them: none of it
+        leaves before all of it is labelled."""
         ...

@@ -2,6 +2,7 @@
 
 | text so far                                        | verdict                                        |
 |----------------------------------------------------|------------------------------------------------|
+| any, where it is spliced into the client's text    | left alone                                     |
 | nothing                                            | nobody sees it: no notice                      |
 | white space, under a claim of machine mode         | wait; such records pass                        |
 | perhaps the beginning of a notice                  | wait; hold the records until it is clear       |
@@ -13,6 +14,7 @@
 
 from enum import Enum
 
+from proxy.labelling.machine import SPLICED
 from proxy.labelling.machine import WHY as MACHINE
 from proxy.labelling.notices import Notices
 from proxy.labelling.request import Asked
@@ -35,9 +37,11 @@ def verdict(text: str, asked: Asked, notices: Notices, *, ended: bool, whole: bo
     ``notices`` are those in force for this answer: other words, or words of the past, are no notice that people know.
     ``ended`` says that no more text comes, ``whole`` that all of it is here, so that a claim can be checked in full.
     """
+    machine = asked.machine
+    if machine is not None and machine.splice:
+        return SPLICED
     if not text:
         return SILENT if ended else Wait.PASS
-    machine = asked.machine
     if machine is not None:
         if not text.strip():
             return SILENT if ended else Wait.PASS

@@ -1,78 +1,80 @@
-"""What passes unparsed, watched for what has no label yet: media, which often come behind the text, and more answers
-than were asked for.
+"""What passes unparsed, watched for what must be looked at: media, which often come behind the text, more answers than
+were decided about, and texts that are said again.
 
-A quotation mark inside JSON text is written with a backslash, so a member's name with its colon, and ``"type"`` with
-its value, are no words of a model's.
+A quotation mark inside JSON text is written with a backslash, so a member's name in quotation marks is no word of a
+model's; a name may be spelled with escapes, which nobody does for letters.
 """
 
 import re
 from collections.abc import Callable, Container, Hashable, Iterable
 from functools import lru_cache
 
-from proxy.dialects.dialect import Dialect, TextRule
+from proxy.dialects.dialect import Dialect, MediaRule, TextRule
 from proxy.dialects.paths import Each
-from proxy.labelling.errors import LabellingError
 
-_TAIL = 64  # bytes: longer than a name, its colon and the beginning of its value
+_escaped = re.compile(rb"\\u00[2-7]").search
 
 
 class Watch:
-    """Sees the bytes of a stream, at any cuts; raises LabellingError where a medium begins, or another unit than those
-    that are ``decided`` (None: units get no notice). A unit is seen where its key stands first in its element, as
-    servers write it."""
+    """Tells which records must be parsed although all units are decided: those that may hold media, a further unit, or
+    a decided text said again, or offsets into one.
+
+    ``decided`` are the keys of the units (None: units get no notice). A unit is seen where its key stands first in its
+    element, as servers write it. ``always``: every record must be, for each says the whole text so far.
+    """
 
     def __init__(self, dialect: Dialect, decided: Container[Hashable] | None) -> None:
-        self._words, self._finds = _pattern(dialect.stream)
-        self._list, self._keys = _keys(dialect.stream)
+        self._words = _words(dialect.media, dialect.stream, decided is not None)
+        self._list, self._keys = _list_and_keys(dialect.stream)
         self._usual = b""  # the last key found, as it was spelled: most records begin like the one before
         self._decided = decided
-        self._tail = b""
+        modes = {dialect.mode, *(mode for _, mode in dialect.request.modes), *(rule.mode for rule in dialect.stream)}
+        self.always = decided is not None and "cumulative" in modes
 
-    def feed(self, data: bytes) -> None:
-        """Look at what passes."""
-        window = self._tail + data
-        # The pattern is dear: it is asked only where one of its words stands.
-        if any(word in window for word in self._words) and self._finds.search(window):
-            raise LabellingError("the stream holds a medium that cannot be labelled yet")
+    def wants(self, data: bytes) -> bool:
+        """Whether these records may hold what must be looked at."""
+        for word in self._words:
+            if word in data:
+                return True
         decided = self._decided
-        if decided is not None and not (self._usual and window.count(self._list) == window.count(self._usual)):
-            for key in self._keys(window):
+        if decided is not None and not (self._usual and data.count(self._list) == data.count(self._usual)):
+            for key in self._keys(data):
                 if int(key[1]) not in decided:
-                    raise LabellingError("the stream holds more answers than were asked for")
+                    return True
                 self._usual = key[0]
-        self._tail = window[-_TAIL:]
+        return b"\\u00" in data and _escaped(data) is not None
 
 
 @lru_cache(maxsize=256)
-def _pattern(rules: tuple[TextRule, ...]) -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
-    """Members that ``unlabelled`` names and that are not empty, and parts of the types that it names.
-
-    The words, one of which must stand there, and the pattern that decides.
-    """
-    names: set[str] = set()
-    types: set[str] = set()
-    for path in (path for rule in rules for path in rule.unlabelled):
-        last = path.steps[-1]
-        if isinstance(last, str):
-            names.add(last)
-        elif isinstance(last, Each) and last.where == "type" and last.wanted:
-            types.update(last.wanted)
-    either = [rf'"(?:{_any(names)})"\s*:\s*(?:\{{\s*"|\[\s*[^\s\]]|"[^"])'] if names else []
-    either += [rf'"type"\s*:\s*"(?:{_any(types)})"'] if types else []
-    words = tuple(f'"{word}"'.encode() for word in sorted(names | ({"type"} if types else set())))
-    return words, re.compile("|".join(either).encode() or b"(?!)")
+def _words(media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool) -> tuple[bytes, ...]:
+    """Strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
+    matter, what tells of the records that do more than add to a text, and members that are offsets into one."""
+    words: set[str] = {last for rule in media if isinstance(last := rule.path.steps[-1], str)}
+    firsts = {rule.first for rule in stream if rule.mode != "full"}
+    for rule in stream:
+        for path in rule.unlabelled:
+            last = path.steps[-1]
+            words.update((last,) if isinstance(last, str) else last.wanted or () if isinstance(last, Each) else ())
+        if not texts:
+            continue
+        words.update(last for shift in rule.shifts if isinstance(last := shift.path.steps[-1], str))
+        if rule.when and (rule.text is None or rule.mode == "full"):
+            words.update(rule.when[0].wanted if rule.when[0].test == "=" else rule.when[0].path.names[-1:])
+        elif rule.mode == "full" and rule.text is not None:
+            words.add(rule.first if rule.first not in firsts else (rule.text.names or (rule.span or rule.each).names)[-1])
+    return tuple(f'"{word}"'.encode() for word in sorted(words))
 
 
 @lru_cache(maxsize=256)
-def _keys(rules: tuple[TextRule, ...]) -> tuple[bytes, Callable[[bytes], Iterable[re.Match[bytes]]]]:
+def _list_and_keys(rules: tuple[TextRule, ...]) -> tuple[bytes, Callable[[bytes], Iterable[re.Match[bytes]]]]:
     """The name of the list that holds the units, as JSON spells it, and what finds their numbers."""
-    lists = {(rule.each.names[-1], rule.key.text) for rule in rules if rule.each.is_list and rule.key}
+    lists = {
+        (rule.each.names[-1], rule.keys[0].path.text)
+        for rule in rules
+        if rule.each.is_list and len(rule.keys) == 1 and rule.keys[0].path is not None
+    }
     if len(lists) != 1:
         return b"", lambda _: ()
     ((name, key),) = lists
     spelled = rf'"{re.escape(name)}"\s*:\s*\[\s*\{{\s*"{re.escape(key)}"\s*:\s*(\d+)\s*[,}}]'
     return f'"{name}"'.encode(), re.compile(spelled.encode()).finditer
-
-
-def _any(words: set[str]) -> str:
-    return "|".join(map(re.escape, sorted(words)))

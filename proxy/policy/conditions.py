@@ -16,7 +16,7 @@ from proxy.policy.patterns import Match, is_glob, match_name, match_path, plain_
 
 __all__ = ["FACTS", "KINDS", "Conditions", "Fact", "When"]
 
-KINDS = ("text", "image")
+KINDS = ("text", "image", "audio", "video")
 
 _MOST_VALUES = 1024
 _LONGEST_VALUE = 512  # characters of a value that is remembered: a client may name a model with a megabyte

@@ -13,7 +13,7 @@ __all__ = ["Facts"]
 class Facts(NamedTuple):
     """What a rule's ``when`` may ask about. All strings are compared as they stand; an unknown one is empty.
 
-    kind: what the response holds, "text" or "image"; dialect: the name of the API's table, e.g. "openai.chat";
+    kind: what the response holds, "text", "image", "audio" or "video"; dialect: the name of the API's table;
     path: the request's path in its loosest reading; model: as the client named it; upstream: its name in config.yaml;
     route: the path pattern of the route that was taken; streaming: whether records leave one by one.
     """

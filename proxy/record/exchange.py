@@ -23,7 +23,7 @@ __all__ = ["VERSION", "Item", "Kind", "Record", "RecordError", "clip", "decode",
 
 VERSION: Final = 1
 
-Kind = Literal["text", "image"]
+Kind = Literal["text", "image", "audio", "video"]
 
 _HEAD: Final = b'{"v":%d,' % VERSION
 

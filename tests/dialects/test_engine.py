@@ -159,9 +159,9 @@ def test_forms_that_are_known(value: Any) -> None:
 
 @pytest.mark.parametrize("value", UNKNOWN, ids=repr)
 def test_text_in_a_form_that_no_rule_reads(value: Any) -> None:
-    assert body({"choices": [choice("b", 1), choice(value)]}).unknown == ("choices", 1)
-    assert record({"choices": [delta("b", 1), delta(value)]}).unknown == ("choices", 1)
-    assert body({"data": [{"choices": [choice(value)]}]}).unknown == ("data", 0, "choices", 0)
+    assert body({"choices": [choice("b", 1), choice(value)]}).unknown[:2] == ("choices", 1)
+    assert record({"choices": [delta("b", 1), delta(value)]}).unknown[:2] == ("choices", 1)
+    assert body({"data": [{"choices": [choice(value)]}]}).unknown[:4] == ("data", 0, "choices", 0)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_what_a_negated_filter_keeps_out_is_known() -> None:
     found = content(dialect, dialect.body, {"candidates": [{"content": {"parts": parts}}]})
     assert ([unit.text for unit in found.units], found.unknown) == (["a"], None)
     found = content(dialect, dialect.body, {"candidates": [{"content": {"parts": [*parts, {"text": ["b"]}]}}]})
-    assert found.unknown == ("candidates", 0)
+    assert found.unknown == ("candidates", 0, "content", "parts", 2, "text")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_is_empty(empty: bool, document: Any) -> None:
 @pytest.mark.parametrize(
     ("expected", "recognised", "document"),
     [
-        (["data[0].b64_json", "data[1].url"], True, {"data": [{"b64_json": "x"}, {"url": "y"}]}),
+        (["data[0].b64_json", "data[1].url"], True, {"data": [{"b64_json": "x"}, {"url": "https://x/y"}]}),
         (["data[0].b64_json"], True, {"data": [{"b64_json": "x", "url": None}]}),
         (["data[0].b64_json"], True, {"data": [{"b64_json": "x", "url": ""}]}),
         (["data[0].b64_json"], False, {"data": [{"b64_json": "x"}, {"revised_prompt": "y"}]}),
@@ -280,7 +280,7 @@ def test_what_is_empty(empty: bool, document: Any) -> None:
 )
 def test_media(expected: list[str], recognised: bool, document: Any) -> None:
     found = content(IMAGES, IMAGES.body, document)
-    assert expected == [spell(place) for place, _, _ in found.media]
+    assert expected == [spell(medium.place) for medium in found.media]
     assert recognised is found.recognised
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.dialects.find import Finder, readings
+from proxy.dialects.find import Finder, model_in, readings
 
 FINDER = Finder(
     [
@@ -16,6 +16,13 @@ FINDER = Finder(
         (["GET"], "/", "root"),
     ]
 )
+
+
+def first(method: str, path: bytes, finder: Finder[str] = FINDER) -> str | None:
+    """What the best of the matching patterns stands for."""
+    found = finder.find(method, readings(path))
+    return found[0] if found else None
+
 
 SPELLINGS = [
     "/v1/chat/completions",
@@ -65,13 +72,13 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("path", SPELLINGS)
 def test_every_odd_spelling_is_still_claimed(path: str) -> None:
-    assert FINDER.find("POST", readings(path.encode("latin-1"))) == "chat"
+    assert first("POST", path.encode("latin-1")) == "chat"
 
 
 @pytest.mark.parametrize("path", ["/v1/chat//../completions", "/v1/chat/%2F../completions"])
 def test_an_empty_segment_taken_back(path: str) -> None:
     """To RFC 3986 the empty segment goes; to servers that merge slashes first, ``chat`` does."""
-    assert FINDER.find("POST", readings(path.encode())) == "chat"
+    assert first("POST", path.encode()) == "chat"
 
 
 @pytest.mark.parametrize(
@@ -96,10 +103,10 @@ def test_an_empty_segment_taken_back(path: str) -> None:
     ],
 )
 def test_what_is_found(expected: str | None, method: str, path: str) -> None:
-    assert expected == FINDER.find(method, readings(path.encode()))
+    assert expected == first(method, path.encode())
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/", "/a/b%20c/", "/v1/models/org/name", "/a%2Fb"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/", "/a/b%20c/", "/v1/models/org/name", "/a%62c"])
 def test_an_honest_path_has_one_reading(path: str) -> None:
     assert len(readings(path.encode())) == 1
 
@@ -124,11 +131,65 @@ def test_the_longest_pattern_wins_whatever_the_order() -> None:
     ]
     for order in (entries, entries[::-1]):
         finder = Finder(order)
-        assert finder.find("GET", readings(b"/a/b")) == "whole"
-        assert finder.find("GET", readings(b"/c/b")) == "b"
-        assert finder.find("GET", readings(b"/x/a/c")) == "below a"
-        assert finder.find("GET", readings(b"/c")) == "any"
+        assert first("GET", b"/a/b", finder) == "whole"
+        assert first("GET", b"/c/b", finder) == "b"
+        assert first("GET", b"/x/a/c", finder) == "below a"
+        assert first("GET", b"/c", finder) == "any"
 
 
-def test_the_first_of_two_entries_for_one_request_counts() -> None:
-    assert Finder([(["GET"], "/a", 1), (["GET", "POST"], "/a", 2)]).find("GET", readings(b"/a")) == 1
+def test_all_that_match_come_out_the_best_first() -> None:
+    entries = [
+        (["POST"], "**/*", "any"),
+        (["POST"], "**/*:run", "any run"),
+        (["POST"], "**/x:run", "x run"),
+        (["POST"], "**/models/*", "below models"),
+        (["POST"], "**/models/{model}:run", "a model's"),
+        (["POST"], "/models/*", "whole"),
+        (["GET"], "**/models/*", "another method"),
+    ]
+    expected = ("x run", "any run", "any")
+    for order in (entries, entries[::-1]):
+        assert expected == Finder(order).find("POST", readings(b"/x:run"))
+        found = Finder(order).find("POST", readings(b"/models/m:run"))
+        assert ("a model's", "whole", "below models", "any run", "any") == found
+
+
+def test_entries_for_one_request_come_out_as_they_were_given_and_once() -> None:
+    finder = Finder([(["GET"], "/a", 1), (["GET", "POST"], "/a", 2), (["GET"], "**/a", 3)])
+    assert finder.find("GET", readings(b"/a")) == (1, 2, 3)
+    assert finder.find("GET", readings(b"/x%2f/../a")) == (1, 2, 3)
+
+
+def test_a_slash_in_disguise_may_belong_to_a_name() -> None:
+    """An inference profile's name on Bedrock is one segment, whatever it holds."""
+    finder = Finder([(["POST"], "**/model/{model}/converse", "converse")])
+    for name in (
+        b"anthropic.claude-v1%3A0",
+        b"arn%3Aaws%3Abedrock%3Aeu%3A1%3Aprofile%2Feu.anthropic",
+        b"a%252Fb",
+        b"a%5Cb",
+    ):
+        assert first("POST", b"/model/%b/converse" % name, finder) == "converse"
+    assert first("POST", b"/model/a/b/converse", finder) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "pattern", "path"),
+    [
+        ("Gemini-2.5", "**/models/{model}:generateContent", "/v1beta/models/Gemini-2.5:generateContent"),
+        ("Gemini-2.5", "**/models/{model}:generateContent", "/V1beta//Models/Gemini%2D2.5:GenerateContent/"),
+        ("模", "**/models/{model}:generateContent", "/models/%E6%A8%A1:generateContent"),
+        ("a:b", "**/models/{model}:generateContent", "/models/a:b:generateContent"),
+        ("", "**/models/{model}:generateContent", "/models/:generateContent"),
+        ("", "**/models/{model}:generateContent", "/models/m:countTokens"),
+        ("a/B", "**/model/{model}/converse", "/model/a%2FB/converse"),
+        ("a", "**/model/{model}/*", "/x/model/a/invoke"),
+        ("a", "/x/{model}", "/x/a"),
+        ("", "/x/{model}", "/y/x/a"),
+        ("", "/x/{model}", "/x"),
+        ("", "**/models/*", "/models/m"),
+        ("", "**/(/{model}", "/y/m"),
+    ],
+)
+def test_the_model_that_a_path_names(expected: str, pattern: str, path: str) -> None:
+    assert expected == model_in(pattern, path.encode())

@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 from itertools import pairwise
 
 import pytest
@@ -94,20 +93,6 @@ def test_a_block_comes_out_with_its_blank_line(ending: bytes) -> None:
     assert told(splitter.feed(last)) == [b"1"]
 
 
-@pytest.mark.parametrize("ending", [b"\n\n", b"\r\n\r\n", b"\r\r"])
-def test_a_long_block_takes_no_longer_for_coming_in_small_chunks(ending: bytes) -> None:
-    """Where every chunk were copied or searched again with all before it, this would take half a minute."""
-    splitter, chunk, count = Splitter(), b"x" * 512, 16_384
-    began = time.monotonic()
-    splitter.feed(b"data: ")
-    for _ in range(count):
-        assert [*splitter.feed(chunk)] == []
-    assert splitter.size == 6 + 512 * count
-    (block,) = splitter.feed(ending)
-    assert time.monotonic() - began < 5
-    assert block.data == chunk * count
-
-
 @pytest.mark.parametrize(
     ("expected", "raw"),
     [
@@ -137,19 +122,18 @@ def test_data_of_several_lines_stays_on_several_lines(raw: bytes) -> None:
     assert [block.data] == told(blocks(block.with_data(block.data).raw))
 
 
-def test_rest_is_what_came_and_is_in_no_block() -> None:
-    splitter = Splitter()
-    list(splitter.feed(b"data: 1\n\ndata"))
-    splitter.feed(b": 2")
-    assert (splitter.rest, splitter.size) == (b"data: 2", 7)
-    list(splitter.feed(b"\n\n"))
-    assert (splitter.rest, splitter.size) == (b"", 0)
-
-
-def test_whoever_stops_asking_has_the_others_in_rest() -> None:
-    splitter = Splitter()
-    first = next(splitter.feed(b"data: 1\n\ndata: 2\n\ndata: 3\n\nda"))
-    assert (first.data, splitter.rest) == (b"1", b"data: 2\n\ndata: 3\n\nda")
-    assert splitter.size == len(splitter.rest)
-    assert [block.data for block in splitter.feed(b"ta: 4\n\n")] == [b"2", b"3", b"4"]
-    assert (splitter.rest, splitter.size) == (b"", 0)
+@pytest.mark.parametrize(
+    ("expected", "raw"),
+    [
+        (b"event: e\nid: 1\ndata: NEW\n\n", b"event: e\nid: 1\ndata: old\n\n"),
+        (b"data:NEW\r\n\r\n", b"data:old\r\n\r\n"),
+        (b"data: NEW\n\n", BOM + b"data: old\n\n"),
+        (b"\ndata: NEW\n\n", b"data: old\n"),
+        (b"\r\ndata: NEW\r\n\r\n", b"data: old\r\n"),
+        (b"\n\ndata: NEW\n\n", b"data: old"),
+        (b"\r\revent: e\rdata: NEW\r\r", b"event: e\rdata: old"),
+    ],
+)
+def test_a_copy_ends_the_block_in_front_and_itself(expected: bytes, raw: bytes) -> None:
+    (block,) = blocks(raw)
+    assert (expected, b"NEW") == (block.copy(b"NEW").raw, block.copy(b"NEW").data)

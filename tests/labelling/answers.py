@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from proxy import shipped
-from proxy.dialects.dialect import Dialect
+from proxy.dialects.dialect import Dialect, MediaKind
 from proxy.dialects.table import parse_dialect
 from proxy.labelling.errors import Blocked
 from proxy.labelling.mark import Mark, Operator, mark, terms
@@ -16,7 +16,7 @@ from proxy.labelling.notices import Notices
 from proxy.labelling.outcome import Done
 from proxy.labelling.plan import Bounds, framing, label
 from proxy.labelling.request import Asked
-from proxy.labelling.transform import Draw
+from proxy.labelling.transform import Work
 from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice, Words
 
 WORDS = "【AI生成】"
@@ -43,21 +43,27 @@ def decision(
     return Decision(notice, frozenset(metadata), on_failure, ("test/text",))
 
 
-def badge(metadata: Iterable[Carrier] = ("xmp", "body")) -> Decision:
-    return Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset(metadata), "block", ("test/image",))
+def badge(metadata: Iterable[Carrier] = ("xmp", "body"), on_failure: OnFailure = "block") -> Decision:
+    return Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset(metadata), on_failure, ("test/image",))
+
+
+def silent(kind: MediaKind, on_failure: OnFailure = "block") -> Decision:
+    """What a rule for a kind of medium asks for that has no notice."""
+    return Decision(None, frozenset({"header"}), on_failure, (f"test/{kind}",))
 
 
 def marked(*decisions: Decision, trusted: bool = False, operator: Operator = OPERATOR) -> Mark:
-    return mark(operator, terms(decisions or (decision(),), "", trusted=trusted), ID)
+    by_kind = {one.because[0].removeprefix("test/"): one for one in decisions or (decision(),)}
+    return mark(operator, terms(by_kind, "", trusted=trusted), ID)
 
 
 @dataclass
 class Sent:
-    """What left, chunk by chunk; ``blocked`` is why nothing more did."""
+    """What left, chunk by chunk, ``raw`` in the place of Work; ``blocked`` is why nothing more did."""
 
     done: Done
     chunks: list[bytes] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
     blocked: str = ""
 
     @property
@@ -77,7 +83,7 @@ def answer(
     """An answer that comes in these chunks, labelled."""
     given = [chunk for chunk in chunks if chunk]
     begins = b"".join(given)[:64] if given else b""
-    framed = framing(ResponseHead(200, [(b"content-type", media_type)]), begins)
+    framed = framing(dialect, ResponseHead(200, [(b"content-type", media_type)]), begins)
     plan = label(dialect, asked or Asked(units=1), with_mark or marked(), framed, bounds)
     sent = Sent(plan.done)
     try:
@@ -91,8 +97,9 @@ def answer(
 
 def _take(pieces: Iterable[Any], sent: Sent) -> None:
     for piece in pieces:
-        if isinstance(piece, Draw):
-            sent.draws.append(piece)
+        if isinstance(piece, Work):
+            sent.works.append(piece)
+            sent.chunks.append(piece.raw)
         else:
             assert isinstance(piece, bytes)
             sent.chunks.append(piece)

@@ -74,19 +74,21 @@ def test_the_record_tells_sizes_and_digests(position: Position) -> None:
 def test_pictures_become_work_in_their_places() -> None:
     body = b'{"data":[{"b64_json":"QUJD"},{"url":null,"b64_json":"\\/\\/8=" }],"x":1}'
     sent = answer([body], dialect=IMAGES, with_mark=marked(badge()))
-    assert [(draw.picture.data, draw.picture.unit, draw.picture.index) for draw in sent.draws] == [
-        (b"QUJD", "data[0].b64_json", 0),
-        (b"//8=", "data[1].b64_json", 1),
+    (work,) = sent.works
+    assert [(picture.data, picture.encoding, picture.unit, picture.index) for picture in work.pictures] == [
+        (b"QUJD", "base64", "data[0].b64_json", 0),
+        (b"//8=", "base64", "data[1].b64_json", 1),
     ]
-    assert sent.chunks[:3] == [b'{"data":[{"b64_json":"', b'"},{"url":null,"b64_json":"', b'" }],"x":1']
-    assert b',"AIGC":' + sent.done.aigc_json + b"}" == b"".join(sent.chunks[3:])
+    assert body == work.raw
+    out = b'{"data":[{"b64_json":"ONE"},{"url":null,"b64_json":"TWO" }],"x":1,"AIGC":%b}' % sent.done.aigc_json
+    assert out == work.join([b"ONE", b"TWO"])
 
 
 @pytest.mark.parametrize(
     ("reason", "body"),
     [
         (r"data\[0\].url is a URL", {"data": [{"url": "https://example.com/a.png"}]}),
-        (r"data\[1\].url is a URL", {"data": [{"b64_json": "QQ=="}, {"url": "x"}]}),
+        (r"data\[1\].url is a URL", {"data": [{"b64_json": "QQ=="}, {"url": "http://x"}]}),
         ("holds nothing", {"data": [{"b64_json": "QQ=="}, {"picture": "x"}]}),
         ("holds nothing", {"data": [{"b64_json": None}]}),
         ("holds nothing", {"output": []}),

@@ -1,6 +1,7 @@
 """One picture labelled: bounded before it is decoded, read back before it leaves, and never labelled twice."""
 
 import base64
+import json
 from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
@@ -13,7 +14,7 @@ from proxy import shipped
 from proxy.label.aigc import Aigc
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark
-from proxy.labelling.picture import Picture, Studio, label_picture
+from proxy.labelling.picture import Picture, Studio, Written, label_picture
 from proxy.media.formats import find
 from tests.labelling.answers import badge, decision, marked
 
@@ -24,7 +25,7 @@ QUIET = marked(decision(None, ("xmp",)))
 
 
 def picture(data: bytes, mark: Mark = MARK, index: int = 0) -> Picture:
-    return Picture(base64.b64encode(data), "data[0].b64_json", index, mark)
+    return Picture(base64.b64encode(data), "base64", "data[0].b64_json", index, mark)
 
 
 def labels(data: bytes) -> tuple[Aigc, ...]:
@@ -62,11 +63,68 @@ def test_a_badge_and_metadata() -> None:
         assert image.getextrema() == ((0, 255),) * 3  # black and white are the badge's
 
 
+PLAIN = base64.b64encode(sample("rgb8.png"))
+URL = b"data:image/png;base64,"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "head"),
+    [
+        ("base64", PLAIN, b""),
+        ("base64", base64.encodebytes(sample("rgb8.png")), b""),
+        ("base64", b" " + PLAIN[:60] + b"\r\n\t" + PLAIN[60:] + b"\n", b""),
+        ("hex", sample("rgb8.png").hex().encode(), b""),
+        ("hex", sample("rgb8.png").hex().upper().encode(), b""),
+        ("raw", sample("rgb8.png"), b""),
+        ("data_url", URL + PLAIN, URL),
+        ("data_url", b"DATA:;Base64," + base64.encodebytes(sample("rgb8.png")), b"DATA:;Base64,"),
+        ("data_url", b"data:image/png;name=a.png;base64," + PLAIN, b"data:image/png;name=a.png;base64,"),
+    ],
+)
+def test_a_picture_leaves_written_as_it_came(encoding: Written, data: bytes, head: bytes) -> None:
+    out, item = label_picture(replace(picture(b"", QUIET), data=data, encoding=encoding), STUDIO)
+    assert head == out[: len(head)]
+    written = out[len(head) :]
+    match encoding:
+        case "raw":
+            after = written
+        case "hex":
+            after = bytes.fromhex(written.decode())
+        case _:
+            after = base64.b64decode(written, validate=True)
+    expected, _ = label_picture(picture(sample("rgb8.png"), QUIET), STUDIO)
+    assert base64.b64decode(expected) == after
+    assert (sha256(sample("rgb8.png")).hexdigest(), sha256(after).hexdigest()) == (item.before, item.after)
+    assert encoding == "raw" or json.loads(b'"%b"' % out) == out.decode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("reason", "encoding", "data"),
+    [
+        ("is not hexadecimal", "hex", b"QUJD"),
+        ("is not hexadecimal", "hex", b"abc"),
+        ("a data URL that is not in base64", "data_url", b"data:image/png," + PLAIN),
+        ("a data URL that is not in base64", "data_url", b"data:image/svg+xml;utf8,<svg/>"),
+        ("a data URL that is not in base64", "data_url", URL[:-1] + PLAIN),
+        ("a data URL that is not in base64", "data_url", PLAIN),
+        ("a data URL that is not in base64", "data_url", b""),
+        ("is not base64", "data_url", URL + b"a%20b"),
+        ("neither PNG nor JPEG", "data_url", URL),
+        ("is a URL", "url", b"https://images.example.com/a.png"),
+    ],
+)
+def test_what_is_written_in_another_way(reason: str, encoding: Written, data: bytes) -> None:
+    with pytest.raises(LabellingError, match=reason):
+        label_picture(replace(picture(b""), data=data, encoding=encoding), STUDIO)
+
+
 @pytest.mark.parametrize(
     ("reason", "data"),
     [
         ("is not base64", b"not base64!"),
         ("is not base64", b"QUJ"),
+        ("is not base64", b"QUI=QUJD"),
+        ("is not base64", b"QUJD?"),
         ("neither PNG nor JPEG", base64.b64encode(b"GIF89a")),
         ("neither PNG nor JPEG", b""),
         ("no picture that can be labelled", base64.b64encode(sample("rgb8.png")[:40])),

@@ -11,8 +11,10 @@ import yaml
 
 from proxy.policy.decision import TextNotice, Words
 from proxy.policy.errors import PolicyError
+from proxy.policy.facts import Facts
 from proxy.policy.model import BadgeTerms
 from proxy.policy.parse import parse
+from proxy.policy.policies import Rules
 
 SOUND = """
 policy: demo
@@ -91,7 +93,21 @@ def test_a_rule_may_say_that_nothing_is_asked() -> None:
     del data["examples"]
     policy = parse(data, "demo")
     assert policy.rules[0].notice is None
-    assert policy.rules[0].kinds == ("text", "image")
+    assert policy.rules[0].kinds == ("text", "image", "audio", "video")
+
+
+@pytest.mark.parametrize("kind", ["audio", "video", ["audio", "video"]])
+def test_a_rule_for_sound_and_video_asks_for_metadata(kind: object) -> None:
+    rule = {"id": "heard", "when": {"kind": kind}, "clause": "Art. 3", "metadata": ["body", "header", "disclosure"]}
+    data = changed(("rules",), [*sound()["rules"], rule])
+    policy = parse(data, "demo")
+    assert policy.rules[2].notice is None
+    assert frozenset({"body", "header", "disclosure"}) == policy.rules[2].metadata
+    one = kind if isinstance(kind, str) else "audio"
+    assert (("demo/heard",), True) == (
+        Rules([policy]).decide(Facts(one)).because,
+        Rules([policy]).decide(Facts(one)).acts,
+    )
 
 
 TEXT = ("rules", 0)
@@ -171,7 +187,7 @@ BADGE = (*IMAGE, "notice")
         ),
         (
             (*TEXT, "when", "kind"),
-            "must be text or image, not the text 'txt' (did you mean text?)",
+            "must be text, image, audio or video, not the text 'txt' (did you mean text?)",
             (*TEXT, "when", "kind"),
             "txt",
         ),
@@ -207,6 +223,21 @@ BADGE = (*IMAGE, "notice")
             "a notice needs a rule of one kind: say when: {kind: text} or {kind: image}",
             (*TEXT, "when"),
             {"model": "x"},
+        ),
+        (
+            NOTICE,
+            "a notice needs a rule of one kind: say when: {kind: text} or {kind: image}",
+            (*TEXT, "when"),
+            {"kind": ["text", "audio"]},
+        ),
+        *(
+            (
+                NOTICE,
+                "a notice in sound or video cannot be put in yet: leave it out, and say metadata alone",
+                (*TEXT, "when"),
+                {"kind": kind},
+            )
+            for kind in ("audio", "video", ["audio", "video"])
         ),
         (NOTICE, "the key words is missing", (*NOTICE, "words"), ...),
         ((*NOTICE, "corner"), "unknown key corner (there is words, position)", (*NOTICE, "corner"), "top-left"),
@@ -297,6 +328,15 @@ BADGE = (*IMAGE, "notice")
             "xmp is a place in pictures: give them a rule of their own, when: {kind: image}",
             (*TEXT, "metadata"),
             ["xmp"],
+        ),
+        *(
+            (
+                (*IMAGE, "metadata", 0),
+                "xmp is a place in pictures: give them a rule of their own, when: {kind: image}",
+                IMAGE,
+                {"id": "image", "when": {"kind": kind}, "clause": "Art. 2", "metadata": ["xmp"]},
+            )
+            for kind in ("audio", "video", ["image", "audio"])
         ),
         (
             TEXT,

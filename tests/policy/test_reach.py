@@ -12,6 +12,7 @@ from proxy.policy.reach import unreachable
 
 TEXT: When = (("kind", ("text",)),)
 IMAGE: When = (("kind", ("image",)),)
+SOUND_AND_VIDEO: When = (("kind", ("audio", "video")),)
 
 
 def model(*patterns: str) -> When:
@@ -29,7 +30,8 @@ def path(*patterns: str) -> When:
         ([], [TEXT, ()]),
         ([(1, (0,))], [TEXT, TEXT]),
         ([(1, (0,))], [(), TEXT]),
-        ([(2, (0, 1))], [TEXT, IMAGE, ()]),
+        ([], [TEXT, IMAGE, ()]),
+        ([(3, (0, 1, 2))], [TEXT, IMAGE, SOUND_AND_VIDEO, ()]),
         ([(2, (0, 1))], [(("streaming", ("true",)),), (("streaming", ("false",)),), TEXT]),
         ([], [(("streaming", ("true",)),), TEXT]),
         ([(1, (0,))], [model("gpt-*"), model("gpt-4", "gpt-5*")]),

@@ -15,7 +15,7 @@ names = st.lists(words, max_size=4).map(tuple)
 items = st.builds(
     Item,
     produce_id=words,
-    kind=st.sampled_from(["text", "image"]),
+    kind=st.sampled_from(["text", "image", "audio", "video"]),
     unit=words,
     placed=names,
     skipped=words,

@@ -1,0 +1,278 @@
+"""The law of this file: a dialect's table has these keys and no others; ``if`` and not ``on``, which YAML reads as true.
+
+The models read and check one table by itself. What the keys mean stands with the classes of ``dialect.py``.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+
+from proxy.dialects.dialect import Encoding, MediaKind, Mode, Shows
+from proxy.dialects.paths import Condition, Path, parse_condition, parse_path
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str):
+        raise ValueError("a path is a string")
+    return parse_path(value)
+
+
+def _names_only(path: Path) -> Path:
+    if path.rest:
+        raise ValueError(f"{path.text!r} must be names only; [*] and filters belong in 'each' or 'span'")
+    return path
+
+
+def _begins_with_name(path: Path) -> Path:
+    if not path.names:
+        raise ValueError(f"{path.text!r} must begin with a name")
+    return path
+
+
+def _condition(value: object) -> Condition:
+    if not isinstance(value, str):
+        raise ValueError("a condition is a string")
+    return parse_condition(value)
+
+
+def _pattern(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.startswith(("**/", "/")):
+        raise ValueError(f"{value!r} must start with '/' or, for any prefix, with '**/'")
+    if "**" in value.removeprefix("**/"):
+        raise ValueError(f"{value!r} has '**' elsewhere than in front")
+    return value
+
+
+def _one_or_more(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _shift(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _spelled(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a key is a path, or '@place'")
+    if value != "@place":
+        parse_path(value.removeprefix("@."))
+    return value
+
+
+def _member_path(value: str) -> str:
+    path = _path(value)
+    if path.rest or not path.names:
+        raise ValueError(f"{value!r} must be names only: the member that holds the label")
+    return value
+
+
+def _terminal(value: str) -> str:
+    if not value.startswith(("data: ", "event: ", '"')):
+        raise ValueError(f"{value!r} must be a line (data: ..., event: ...) or a member as JSON spells it ('\"done\":true')")
+    return value
+
+
+APath = Annotated[Path, PlainValidator(_path)]
+ANamePath = Annotated[Path, PlainValidator(lambda value: _names_only(_path(value)))]
+ASpan = Annotated[Path, PlainValidator(lambda value: _begins_with_name(_path(value)))]
+ACondition = Annotated[Condition, PlainValidator(_condition)]
+Conditions = Annotated[list[ACondition], BeforeValidator(_one_or_more)]
+AKey = Annotated[str, PlainValidator(_spelled)]
+APattern = Annotated[str, BeforeValidator(_pattern)]
+AMember = Annotated[str, BeforeValidator(_member_path)]
+ATerminal = Annotated[str, BeforeValidator(_terminal)]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class MatchFile(_Part):
+    """One of ``matches``."""
+
+    methods: list[Method] = Field(min_length=1)
+    path: APattern
+    stored: bool = False
+    streams: bool = False
+    resumed: bool = False
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    without: dict[str, str] = {}
+    servers: list[str] = []
+
+
+class ShiftFile(_Part):
+    """One of ``shift``; a path alone counts characters."""
+
+    path: APath
+    unit: Literal["characters", "utf8"] = "characters"
+    part: str = ""
+
+
+class TextFile(_Part):
+    """One of ``body`` or ``stream``."""
+
+    when: Conditions = Field(default=[], alias="if")
+    each: APath = parse_path("@")
+    key: Annotated[list[AKey], BeforeValidator(_one_or_more)] = []
+    text: ANamePath | None = None
+    span: ASpan | None = None
+    mode: Mode | None = None
+    slot: ANamePath | None = None
+    hold: bool = False
+    close: APath | None = None
+    create: ANamePath | None = None
+    blank: list[ANamePath] = []
+    shift: list[Annotated[ShiftFile, BeforeValidator(_shift)]] = []
+    unlabelled: list[ASpan] = []
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "TextFile":
+        if self.text is None and self.span is not None:
+            raise ValueError("'span' finds parts of a text: say with 'text' where in a part it stands")
+        if self.text is not None and not self.text.names and self.span is None:
+            raise ValueError("the text must stand under a name: '@' needs a 'span'")
+        if self.text is None and not (self.close or self.hold or self.slot or self.shift or self.unlabelled):
+            raise ValueError("a rule without 'text' must say 'close', 'hold', 'slot', 'shift' or 'unlabelled'")
+        return self
+
+
+class MediumFile(_Part):
+    """One of ``media``."""
+
+    when: Conditions = Field(default=[], alias="if")
+    path: APath
+    encoding: Encoding
+    kind: MediaKind | None = None
+    media_type: str = ""
+    inline: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_kind(self) -> "MediumFile":
+        if (self.kind is None) is (self.media_type == ""):
+            raise ValueError("say either 'kind', or with 'media_type' which member beside it tells")
+        return self
+
+
+class NestedFile(_Part):
+    """One of ``lines``."""
+
+    at: ANamePath
+    by: ANamePath | None = None
+    dialect: str | dict[str, str]
+
+
+class SilentFile(_Part):
+    """``silent``."""
+
+    names: list[str] = []
+    types: list[str] = []
+    records: list[ACondition] = []
+
+
+class MemberFile(_Part):
+    """``metadata`` where a body and a stream differ."""
+
+    body: AMember | None = None
+    stream: AMember | None = None
+    when: Conditions = Field(default=[], alias="if")
+
+
+class ClaimFile(_Part):
+    """One of ``request.machine``."""
+
+    claim: ACondition
+    shows: Shows
+    servers: list[str] = []
+
+
+class ContinuationFile(_Part):
+    """One of ``request.continuation``."""
+
+    claim: ACondition
+    text: APath
+    of: ACondition
+    servers: list[str] = []
+
+
+class ModeFile(_Part):
+    """One of ``request.modes``."""
+
+    claim: ACondition
+    mode: Mode
+
+
+class RequestFile(_Part):
+    """``request``."""
+
+    model: APath | None = None
+    stream: APath | None = None
+    streams: bool = False
+    units: APath | None = None
+    strip: list[APath] = []
+    drop_empty: bool = False
+    machine: list[ClaimFile] = []
+    continuation: list[ContinuationFile] = []
+    modes: list[ModeFile] = []
+
+
+class ExampleFile(_Part):
+    """One of ``examples``; see ``examples.py``."""
+
+    about: str
+    position: Literal["start", "end", "both"] = "start"
+    server: str = "openai"
+    request: dict[str, Any] = {}
+    body: Any = None
+    stream: list[Any] | None = None
+    lines: list[Any] | None = None
+    framing: Literal["sse", "ndjson", "json_array", "event_stream"] = "sse"
+    changes: dict[str | int, Any] = {}
+    added: dict[int, Any] = {}
+    outcome: str = "labelled"
+
+    @model_validator(mode="after")
+    def _has_one_answer(self) -> "ExampleFile":
+        if [self.body, self.stream, self.lines].count(None) != 2:
+            raise ValueError("an example has one answer: 'body', 'stream' or 'lines'")
+        return self
+
+
+class TableFile(_Part):
+    """A dialect's table."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(\.[a-z0-9_]+)*$")
+    title: str
+    matches: list[MatchFile] = Field(min_length=1)
+    body: list[TextFile] = []
+    stream: list[TextFile] = []
+    media: list[MediumFile] = []
+    whole: bool = False
+    array: bool = False
+    lines: list[NestedFile] = []
+    links: list[APath] = []
+    link_headers: list[str] = []
+    request: RequestFile = RequestFile()
+    silent: SilentFile = SilentFile()
+    known: list[ACondition] = []
+    errors: list[ACondition] = []
+    terminal: Annotated[list[ATerminal], BeforeValidator(_one_or_more)] = []
+    metadata: AMember | MemberFile | None = "AIGC"
+    mode: Mode = "delta"
+    think: tuple[str, str] | None = None
+    encrypted: list[str] = []
+    socket: dict[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=4)] | Literal["prefixed", "text"]] = {}
+    passes: str = ""
+    cannot: list[str] = []
+    examples: list[ExampleFile] = []
+
+
+class HarmlessFile(_Part):
+    """One of the known harmless requests."""
+
+    methods: list[Method] = Field(min_length=1)
+    path: APattern
+    why: str

@@ -1,0 +1,221 @@
+"""One JSON document that is an answer, labelled.
+
+The law: every unit gets one notice where it has text that people read, every picture becomes Work, the metadata stands
+once in its member, offsets into a text move with it; no other byte changes. An answer that holds nothing the dialect
+knows is a failure, not a success.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from proxy.dialects.dialect import Dialect, Shift
+from proxy.dialects.engine import Content, Unit, content, spell
+from proxy.dialects.media import Medium
+from proxy.framing.errors import FramingError
+from proxy.framing.json_text import Path, cut, member, parse, quote, spans, starts, within
+from proxy.label.aigc import Aigc
+from proxy.label.aigc import parse as parse_aigc
+from proxy.label.errors import LabelError
+from proxy.labelling import think
+from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.location import link
+from proxy.labelling.outcome import Done, TextDone
+from proxy.labelling.picture import Picture
+from proxy.labelling.request import Asked
+from proxy.labelling.transform import Piece, Work
+from proxy.labelling.verdict import ALREADY, verdict
+
+Place = tuple[int, int, bytes | Picture]
+UNREAD = {"audio": "sound", "video": "video"}
+
+
+def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> Sequence[Piece]:
+    """The answer ``body`` with its label. Raises LabellingError where it cannot be labelled."""
+    try:
+        document = parse(body)
+    except FramingError:
+        raise LabellingError("the answer is not JSON") from None
+    found = content(dialect, dialect.body, document)
+    if found.error:
+        refuse_unknown(dialect, found)
+        done.error = True
+        return (body,)
+    if not found.recognised or not isinstance(document, (dict, list)):
+        raise NothingFound(f"the answer holds nothing that the dialect {dialect.name} knows")
+    refuse_unknown(dialect, found)
+    places: list[Place] = []
+    for unit in found.units:
+        places += _text(dialect, asked, done, unit, body)
+    places += pictures(done, found.media, body)
+    if dialect.links:
+        places += links(dialect, done, document, body)
+    if "body" in done.mark.carriers:
+        places += _metadata(dialect, done, document, body)
+    return finished(body, places)
+
+
+def finished(body: bytes, places: Sequence[Place]) -> Sequence[Piece]:
+    """The text with its places replaced: bytes, or Work where pictures are among them."""
+    pieces = cut(body, places)
+    drawn = tuple(piece for piece in pieces if isinstance(piece, Picture))
+    if not drawn:
+        return (b"".join(piece for piece in pieces if isinstance(piece, bytes)),)
+
+    def join(results: Sequence[bytes]) -> bytes:
+        made = iter(results)
+        return b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces])
+
+    return (Work(drawn, join, body),)
+
+
+def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit, body: bytes) -> list[Place]:
+    """The places that give one unit its notice, and its item in the record."""
+    mark, text = done.mark, unit.text
+    begin = think.visible(text, dialect.think) if dialect.think else 0
+    skipped = verdict(text[begin or 0 :], asked, mark.notices, ended=True, whole=True)
+    assert isinstance(skipped, str)  # a whole text is never unclear
+    prefix, suffix, placed = mark.prefix, mark.suffix, mark.shown
+    if begin is None and prefix and not skipped:  # reasoning that never ends: behind it, for a client that looks for it
+        prefix, suffix, placed = "", suffix or "\n\n" + prefix.rstrip("\n"), ("suffix",)
+    if suffix and not skipped and mark.notices.trailing(text):  # from another Countermark in the chain
+        suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
+    if skipped or not placed:
+        done.parts.append(TextDone(done.number(), unit.name, (), skipped, text, text))
+        return []
+    places: list[Place] = []
+    at = begin or 0
+    if prefix:
+        start = text_place(body, unit, at)
+        places.append((start, start, quote(prefix)))
+        places += shifted(body, unit, unit.rule.shifts, at, prefix)
+    if suffix:
+        last = unit.parts[-1][0]
+        end = spans(body, [last])[last][1] - 1
+        places.append((end, end, quote(suffix)))
+    done.parts.append(
+        TextDone(done.number(), unit.name, placed, "", text, text[:at] + prefix + text[at:] + suffix)
+    )
+    return places
+
+
+def text_place(body: bytes, unit: Unit, at: int) -> int:
+    """Where in the body the unit's character ``at`` stands."""
+    place, text = unit.parts[0]
+    if at == 0:
+        return starts(body, [place])[place] + 1
+    for place, text in unit.parts:
+        if at <= len(text):
+            break
+        at -= len(text)
+    return within(body, spans(body, [place])[place], at, at)[0]
+
+
+def shifted(body: bytes, unit: Unit, shifts: Iterable[Shift], at: int, prefix: str) -> list[Place]:
+    """Offsets into the unit's text, moved behind the prefix that stands at the character ``at``."""
+    moved: dict[Path, int] = {}
+    first = unit.parts[0][0] if unit.parts else ()
+    index = next((step for step in reversed(first) if type(step) is int), 0)
+    for shift in shifts:
+        for place, offset in shift.path.find(unit.value, unit.element):
+            if type(offset) is not int or (shift.part and _beside(unit, place, shift.part) != index):
+                continue
+            begin = len(unit.text[:at].encode("utf-8", "surrogatepass")) if shift.utf8 else at
+            if offset >= begin:
+                moved[place] = offset + (len(prefix.encode()) if shift.utf8 else len(prefix))
+    found = spans(body, moved.keys()) if moved else {}
+    return [(*span, b"%d" % moved[place]) for place, span in found.items()]
+
+
+def _beside(unit: Unit, place: Path, name: str) -> int:
+    """The value of a member beside an offset; 0 where it is absent, as protocol buffers write a 0."""
+    holder = unit.value
+    for step in place[len(unit.element) : -1]:
+        holder = holder[step]
+    value = holder.get(name)
+    return value if type(value) is int else 0
+
+
+def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
+    """The places of the media for which a rule asks. Raises LabellingError for one that cannot be labelled."""
+    mark = done.mark
+    places: list[Place] = []
+    wanted: list[Medium] = []
+    for medium in media:
+        kind, where, encoding = medium.kind, spell(medium.place), medium.rule.encoding
+        if kind not in mark.asked_of and (kind is not None or mark.asked_of.isdisjoint(("image", "audio", "video"))):
+            continue
+        if encoding == "url" and mark.urls == "pass":
+            done.left = f"{where} is a URL: what it leads to is not labelled, as the route says"
+        elif encoding == "url" and (mark.urls == "refuse" or (mark.urls == "inline" and not medium.rule.inline)):
+            raise LabellingError(f"{where} is a URL: what it leads to cannot be labelled here; ask for base64")
+        elif kind is None or (kind != "image" and not (encoding == "url" and mark.urls == "rewrite")):
+            raise LabellingError(f"{where} holds {UNREAD.get(kind or '', 'a medium')}, which cannot be labelled yet")
+        else:
+            wanted.append(medium)
+    found = spans(body, [medium.place for medium in wanted]) if wanted else {}
+    for medium in wanted:
+        start, end = found[medium.place]
+        encoding = medium.rule.encoding
+        picture = Picture(
+            medium.value.encode("ascii", "replace"), encoding, spell(medium.place), done.number(), mark
+        )
+        if encoding == "url" and mark.urls == "inline":
+            name = body.rindex(b'"', 0, body.rindex(b'"', 0, start))
+            places.append((name + 1, body.index(b'"', name + 1), quote(medium.rule.inline)))
+        places.append((start + 1, end - 1, picture))
+    return places
+
+
+def links(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:
+    """The places of URLs that lead to more answers: they lead to us."""
+    home = done.mark.home
+    found = {
+        place: url for path in dialect.links for place, url in path.find(document) if isinstance(url, str) and url
+    }
+    if not found or home is None:
+        return []
+    where = spans(body, found.keys())
+    return [
+        (where[place][0] + 1, where[place][1] - 1, quote(link(url, home.upstream, home.public)))
+        for place, url in found.items()
+    ]
+
+
+def _metadata(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:
+    """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""
+    if dialect.metadata is None or not isinstance(document, dict):
+        done.forgo("body")
+        return []
+    keep_upstream(done, document, dialect.metadata.names, "the answer")
+    try:
+        return [member(body, dialect.metadata.names, done.aigc_json, document)]
+    except FramingError:
+        raise LabellingError("the answer has no place for its label") from None
+
+
+def keep_upstream(done: Done, document: Any, names: tuple[str, ...], where: str) -> bool:
+    """Look for the upstream's own label, which ours becomes the propagator of; whether there is one."""
+    for name in names:
+        if not isinstance(document, dict) or name not in document:
+            return False
+        document = document[name]
+    done.keep(upstream_label(document), where)
+    return True
+
+
+def refuse_unknown(dialect: Dialect, found: Content) -> None:
+    """Raises LabellingError where a document holds what would leave unlabelled: text no rule reads, or a medium."""
+    if found.medium is not None:
+        raise LabellingError(f"{spell(found.medium)} holds a medium that cannot be labelled yet")
+    if found.unknown is not None:
+        where = spell(found.unknown) if found.unknown else "the document"
+        raise LabellingError(f"{where} holds text in a form that the dialect {dialect.name} does not know")
+
+
+def upstream_label(value: object) -> Aigc:
+    """The label that an upstream put into its JSON. Raises LabellingError where it cannot be read."""
+    try:
+        return parse_aigc(json.dumps(value))
+    except LabelError:
+        raise LabellingError("the answer carries a label that cannot be read") from None

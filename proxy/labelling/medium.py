@@ -1,0 +1,76 @@
+"""A whole answer that is a medium and nothing else, labelled: the file itself, as it came.
+
+The law: a picture becomes Work; sound and video, for which there are no labels yet, are failures where a rule asks for
+them; what no rule asks for leaves as it came. There is no JSON around the file, so nothing stands in a body's member.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.dialects.dialect import Dialect, MediaKind
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.message import ResponseHead
+from proxy.labelling.outcome import Done
+from proxy.labelling.picture import Picture
+from proxy.labelling.transform import Piece, Work
+from proxy.record.exchange import Item
+
+_KINDS: Final[dict[bytes, MediaKind]] = {b"image/": "image", b"audio/": "audio", b"video/": "video"}
+UNASKED: Final = "no rule asks for anything"
+_CANNOT: Final[dict[MediaKind, str]] = {
+    "audio": "sound cannot be labelled yet",
+    "video": "video cannot be labelled yet",
+}
+
+
+def medium(dialect: Dialect, head: ResponseHead) -> MediaKind | None:
+    """What kind of medium the answer is as a whole, by its media type; None where it is none, or where that type does
+    not tell."""
+    return _KINDS.get(head.value(b"content-type").strip()[:6].lower()) if dialect.whole else None
+
+
+class MediumLabeller:
+    """Takes a file in and, at its end, gives the labelled one out; ``unit`` is what the record calls it, ``limit``
+    bounds what is held of it, in bytes."""
+
+    def __init__(self, kind: MediaKind, unit: str, done: Done, limit: int) -> None:
+        done.forgo("body")
+        self._kind: MediaKind = kind
+        self._unit, self._done, self._limit = unit, done, limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        self._size += len(data)
+        if not self._asked:
+            self._done.passed = UNASKED
+            return (data,)
+        self._parts.append(data)
+        if self._kind in _CANNOT:
+            raise LabellingError(_CANNOT[self._kind])
+        if self._size > self._limit:
+            raise LabellingError(f"the answer is longer than {self._limit} bytes")
+        return ()
+
+    def end(self) -> Sequence[Piece]:
+        done, size = self._done, self._size
+        if not size:
+            raise LabellingError("the answer is empty")
+        index = done.number()
+        if self._asked:
+            body = self.retained
+            return (Work((Picture(body, "raw", self._unit, index, done.mark),), b"".join, body),)
+        produce_id = done.mark.of_item(index).produce_id
+        item = Item(produce_id, self._kind, self._unit, skipped=UNASKED, size_before=size, size_after=size)
+        done.parts.append(item)
+        return ()
+
+    @property
+    def retained(self) -> bytes:
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    @property
+    def _asked(self) -> bool:
+        return self._kind in self._done.mark.asked_of

@@ -1,0 +1,234 @@
+"""The texts of a stream: which unit gets a notice, in which record it stands, and which records wait until that is clear.
+
+The law: the prefix goes into the first text that people read of each unit, the suffix out before the record that closes
+it, and a text that is said again as a whole is said as it was labelled. What a table calls ``hold`` waits for the next
+record of its unit: a suffix belongs before it if the unit ends there.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Final
+
+from proxy.dialects.dialect import Dialect, Mode
+from proxy.dialects.engine import Unit
+from proxy.dialects.paths import MISSING, Path
+from proxy.labelling import think
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.notices import SEPARATOR
+from proxy.labelling.outcome import Done, TextDone
+from proxy.labelling.pending import Pending
+from proxy.labelling.request import Asked
+from proxy.labelling.stream_unit import StreamUnit
+from proxy.labelling.suffix import closing_record
+from proxy.labelling.verdict import ALREADY, Wait, verdict
+
+RESUMED: Final = "the client has read the beginning, with its notice, before"
+
+
+class Texts:
+    """All units of one stream. ``queue`` holds the records that wait, ``emit`` takes one of ours."""
+
+    def __init__(
+        self, dialect: Dialect, asked: Asked, done: Done, queue: deque[Pending], emit: Callable[[Pending], None]
+    ) -> None:
+        self._dialect, self._asked, self._done, self._queue, self._emit = dialect, asked, done, queue, emit
+        self._mode: Mode = asked.mode or dialect.mode
+        self.units: dict[Hashable, StreamUnit] = {}
+        done.live = self._done_so_far
+
+    def _done_so_far(self) -> list[TextDone]:
+        shown = bool(self._done.mark.shown)
+        return [unit.done(shown=shown) for unit in self.units.values()]
+
+    @property
+    def waits(self) -> bool:
+        """Whether records must be held: what they say of a unit is not clear."""
+        return any(unit.held or unit.stop is not None for unit in self.units.values())
+
+    @property
+    def decided(self) -> bool:
+        """Whether nothing more is to be done to any text: all units that were asked for are clear, no suffix is due."""
+        mark = self._done.mark
+        if not mark.shown:
+            return True
+        expected = self._asked.units
+        if mark.suffix or expected is None or len(self.units) < expected:
+            return False
+        return all(unit.skipped is not None for unit in self.units.values())
+
+    def step(self, found: Unit, pending: Pending) -> None:
+        """What one record says of one unit."""
+        unit = self.units.get(found.key)
+        if unit is None:
+            unit = StreamUnit(self._done.number(), found.name, think.Reading(self._dialect.think))
+            unit.opened = found.rule.text is None
+            self.units[found.key] = unit
+        mode = found.rule.mode or self._mode
+        if unit.stop is not None:
+            self._go_on(unit, closes=found.closes)
+        if mode == "full":
+            if found.closes:
+                self._close(unit, found, pending, mode)
+            self._full(unit, found, pending)
+        else:
+            if found.parts:
+                self._text(unit, found, pending, mode)
+            if found.closes:
+                self._close(unit, found, pending, mode)
+            if found.rule.shifts and "prefix" in unit.placed:
+                pending.shifts.append((found, unit.reading.begin))
+        if found.slot is not MISSING:
+            unit.slot = found.slot
+        if found.holds and self._owes(unit) and unit.ends_in_text:
+            unit.stop = pending
+
+    def end(self, *, ragged: bool) -> None:
+        """The stream is at its end: what was unclear is decided, and what is due is put in.
+
+        ``ragged``: nothing can be put in any more, for the last record has no end. Raises LabellingError where a notice
+        was due there.
+        """
+        for unit in self.units.values():
+            self._decide(unit, ended=True)
+            if unit.closed or unit.last is None:
+                continue
+            unit.closed = True
+            if unit.stop is not None:
+                self._go_on(unit, closes=True)
+            elif self._owes(unit) and unit.ends_in_text:
+                if not ragged:
+                    self._copy(unit)
+                elif not unit.placed:
+                    raise LabellingError("the stream broke off where the notice at its end was due")
+
+    # One unit.
+
+    def _text(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
+        """A piece of the unit's text, or all of it so far."""
+        text, mark = found.text, self._done.mark
+        at: int | None
+        if mode == "cumulative":
+            at = think.visible(text, self._dialect.think)
+            unit.reading.begin = at or 0
+        else:
+            inside = unit.reading.inside
+            at = unit.reading.feed(text)
+            if unit.reading.inside and not inside:
+                unit.first.clear()
+                unit.text, unit.held = "", False
+        if not unit.skipped and (mark.suffix or unit.reading.inside):
+            unit.remember(pending.record, found)
+        if at is None:
+            return
+        if unit.skipped is None:
+            unit.text = text[at:] if mode == "cumulative" else unit.text + text[at:]
+            if mode == "cumulative" or (not unit.first and (text[at:].strip() or self._asked.machine is None)):
+                unit.first.append((pending, found, at))
+            self._decide(unit, ended=found.closes)
+        elif mode == "cumulative" and "prefix" in unit.placed:
+            pending.prefixes.append((found, at))
+
+    def _decide(self, unit: StreamUnit, *, ended: bool) -> None:
+        if unit.skipped is not None:
+            return
+        says = verdict(unit.text, self._asked, self._done.mark.notices, ended=ended)
+        if says == "" and unit.reading.unclear and not ended:
+            says = Wait.HOLD
+        unit.held = says is Wait.HOLD
+        if isinstance(says, Wait):
+            return
+        unit.skipped = says
+        if says == "" and self._done.mark.prefix and unit.first:
+            if self._asked.resumed and not unit.opened:
+                unit.skipped = RESUMED
+            else:
+                for pending, found, at in unit.first:
+                    pending.prefixes.append((found, at))
+                unit.placed = ("prefix",)
+        unit.first.clear()
+
+    def _full(self, unit: StreamUnit, found: Unit, pending: Pending) -> None:
+        """All of the unit's text, said again."""
+        text, mark = found.text, self._done.mark
+        if not text:
+            return
+        at = think.visible(text, self._dialect.think) or 0
+        if unit.skipped is None or unit.skipped == RESUMED:
+            says = verdict(text[at:], self._asked, mark.notices, ended=True, whole=True)
+            assert isinstance(says, str)  # a whole text is never unclear
+            unit.skipped, unit.closed, unit.held = says, True, False
+            if says == "":
+                ours = mark.suffix and mark.notices.trailing(text)
+                unit.placed = tuple(place for place in mark.shown if not (ours and place == "suffix"))
+                unit.skipped = "" if unit.placed or not mark.shown else ALREADY
+        if "prefix" in unit.placed:
+            pending.prefixes.append((found, at))
+            pending.shifts.append((found, at))
+        if "suffix" in unit.placed:
+            pending.suffixes.append(found.parts[-1][0])
+
+    # The unit's end.
+
+    def _owes(self, unit: StreamUnit) -> bool:
+        """Whether the unit, as far as it has come, is to end with a notice: not where it does already."""
+        if unit.last is None or unit.skipped:
+            return False
+        if unit.reading.endless:
+            return bool(self._done.mark.shown) and not unit.placed
+        if not self._done.mark.suffix or unit.skipped is None:
+            return False
+        if self._done.mark.notices.trailing(unit.tail) is None:
+            return True
+        unit.skipped = "" if unit.placed else ALREADY
+        return False
+
+    def _go_on(self, unit: StreamUnit, *, closes: bool) -> None:
+        """The record behind a held one tells whether the unit ends; one that has no notice yet gets it in any case."""
+        stop, unit.stop = unit.stop, None
+        assert stop is not None
+        if closes or not unit.placed:
+            self._copy(unit, stop)
+        unit.closed = unit.closed or closes
+
+    def _close(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
+        """The unit closes with this record: its suffix goes into it, or out before it."""
+        if unit.closed or (unit.last is None and not unit.text):
+            return
+        unit.closed = True
+        self._decide(unit, ended=True)
+        if not self._owes(unit):
+            return
+        if found.parts and mode != "full" and not unit.reading.endless:
+            unit.placed += ("suffix",)
+            pending.suffixes.append(found.parts[-1][0])
+        elif not unit.ends_in_text:
+            return
+        elif found.rule.create is not None and not unit.reading.endless and self._creates(found, found.rule.create):
+            unit.placed += ("suffix",)
+            assert found.rule.text is not None
+            pending.created.append((found.element + found.rule.create.names, found.rule.text.names))
+        else:
+            self._copy(unit)
+
+    @staticmethod
+    def _creates(found: Unit, path: Path) -> bool:
+        """Whether the list at ``path`` can get an element: it is empty or missing, and what should hold it is there."""
+        holder = Path("", path.names[:-1]).value(found.value)
+        return type(holder) is dict and not holder.get(path.names[-1])
+
+    def _copy(self, unit: StreamUnit, before: Pending | None = None) -> None:
+        """The suffix goes out in a record of its own, in front of the held one ``before``."""
+        assert unit.last is not None
+        mark = self._done.mark
+        record, found = unit.last
+        text = mark.suffix or SEPARATOR + mark.prefix.removesuffix(SEPARATOR)
+        if (found.rule.mode or self._mode) == "cumulative":
+            text = (mark.prefix if "prefix" in unit.placed else "") + found.text + text
+        if "suffix" not in unit.placed:
+            unit.placed += ("suffix",)
+        unit.skipped = ""
+        ours = Pending(closing_record(record, found, text, self._dialect.stream_metadata), ours=True)
+        if before is None:
+            self._emit(ours)
+        else:
+            self._queue.insert(self._queue.index(before), ours)

@@ -1,0 +1,55 @@
+"""One unit of a stream - a choice, a message - and what is known of it so far."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from proxy.dialects.engine import Unit
+from proxy.dialects.paths import MISSING
+from proxy.framing.record import Record
+from proxy.labelling.outcome import TextDone
+from proxy.labelling.pending import Pending
+from proxy.labelling.think import Reading
+from proxy.labelling.verdict import SILENT
+
+_TAIL: Final = 4096  # characters: longer than any notice with the white space around it
+
+
+@dataclass(slots=True)
+class StreamUnit:
+    """``skipped`` is None while the unit's text is not clear, then why it has no notice, or empty.
+
+    ``text`` is what people read of it, as long as that is not clear, ``first`` the records in which a prefix would go,
+    with the character that it goes in front of. ``last`` is the last record with text, which a suffix is modelled on,
+    and ``tail`` how the text ends so far. ``slot`` is the block that came last, ``stop`` the record that ended it, held
+    back. ``opened``: the beginning of the unit was seen, not only its text.
+    """
+
+    index: int
+    place: str
+    reading: Reading
+    text: str = ""
+    tail: str = ""
+    skipped: str | None = None
+    held: bool = False
+    first: list[tuple[Pending, Unit, int]] = field(default_factory=list)
+    last: tuple[Record, Unit] | None = None
+    slot: Any = MISSING
+    stop: Pending | None = None
+    opened: bool = False
+    closed: bool = False
+    placed: tuple[str, ...] = ()
+
+    def remember(self, record: Record, found: Unit) -> None:
+        """This record holds the unit's last text so far."""
+        self.last = (record, found)
+        self.tail = (self.tail + found.text)[-_TAIL:]
+
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the last block is the one that holds the last text: behind another, a suffix has no place."""
+        return self.last is not None and (self.slot is MISSING or self.last[1].slot == self.slot)
+
+    def done(self, *, shown: bool) -> TextDone:
+        """What the record says of it; ``shown``: a rule asks for words."""
+        skipped = (SILENT if shown else "") if self.skipped is None else self.skipped
+        return TextDone(self.index, self.place, self.placed, "" if self.placed else skipped)

@@ -1,0 +1,91 @@
+"""One answer labelled for a look: no socket, no pool, nothing recorded.
+
+What serves traffic and what is tried out are the same transforms; only who runs the Work differs.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.dialects.dialect import Dialect
+from proxy.labelling.errors import Blocked, LabellingError
+from proxy.labelling.guard import Guard
+from proxy.labelling.mark import Mark, Operator, mark, terms
+from proxy.labelling.message import ResponseHead
+from proxy.labelling.outcome import Done
+from proxy.labelling.picture import Studio, label_picture
+from proxy.labelling.plan import Bounds, framing, label
+from proxy.labelling.request import Asked
+from proxy.labelling.transform import Conclude, Piece, Work
+from proxy.policy.decision import Decision
+from proxy.record.exchange import Item
+
+PRODUCE_ID = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a trial needs besides the table and the answer: who labels and how, by kind of content, what draws, the
+    bounds, and the other dialects by their names."""
+
+    operator: Operator
+    decisions: Mapping[str, Decision]
+    studio: Studio
+    bounds: Bounds
+    dialects: Mapping[str, Dialect]
+
+    @property
+    def mark(self) -> Mark:
+        """The mark of every answer on this bench."""
+        return mark(self.operator, terms(self.decisions, "", trusted=False), PRODUCE_ID)
+
+
+@dataclass(slots=True)
+class Ran:
+    """What became of an answer: the bytes that left, the outcome's word and its reason, the record's items, and what
+    each picture was before and is now, as they stand in the answer."""
+
+    mark: Mark
+    data: bytes = b""
+    outcome: str = ""
+    reason: str = ""
+    items: tuple[Item, ...] = ()
+    pictures: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+def run(dialect: Dialect, asked: Asked, chunks: Iterable[bytes], media_type: str, bench: Bench) -> Ran:
+    """Label the answer that comes in these chunks."""
+    given = [chunk for chunk in chunks if chunk]
+    ran = Ran(bench.mark)
+    out: list[bytes] = []
+    try:
+        head = ResponseHead(200, [(b"content-type", media_type.encode("latin-1", "replace"))])
+        framed = framing(dialect, head, b"".join(given)[:64])
+        plan = label(dialect, asked, ran.mark, framed, bench.bounds, bench.dialects)
+        for chunk in given:
+            _take(plan.guard.feed(chunk), plan.guard, plan.done, bench, ran, out)
+        _take(plan.guard.end(), plan.guard, plan.done, bench, ran, out)
+        outcome, ran.reason = plan.done.outcome()
+        ran.outcome = outcome.replace("_", " ")
+        ran.items = plan.done.items()
+    except (Blocked, LabellingError) as blocked:
+        ran.outcome, ran.reason = "blocked", str(blocked)
+    ran.data = b"".join(out)
+    return ran
+
+
+def _take(pieces: Sequence[Piece], guard: Guard, done: Done, bench: Bench, ran: Ran, out: list[bytes]) -> None:
+    for piece in pieces:
+        match piece:
+            case Work(pictures, join, raw):
+                try:
+                    labelled = [label_picture(picture, bench.studio) for picture in pictures]
+                except LabellingError as error:
+                    out += [raw, *(one for one in guard.fail(str(error)) if isinstance(one, bytes))]
+                    continue
+                ran.pictures += [(picture.data, one) for picture, (one, _) in zip(pictures, labelled, strict=True)]
+                done.parts += [item for _, item in labelled]
+                out.append(join([one for one, _ in labelled]))
+            case Conclude(data):
+                out.append(data)
+            case _:
+                out.append(piece)
