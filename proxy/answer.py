@@ -1,7 +1,6 @@
 """The response to a claimed request on its way to the client: passed with a reason, labelled whole, or streamed."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 from proxy.account import Account
 from proxy.bounds import Lease
@@ -14,12 +13,11 @@ from proxy.labelling.location import through_us
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.medium import UNASKED, medium
 from proxy.labelling.message import Headers
-from proxy.labelling.picture import Picture
 from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, needs_no_label, unlabellable
 from proxy.labelling.request import Asked
-from proxy.labelling.transform import Conclude, Piece, Work
+from proxy.labelling.transform import Conclude, Piece, Work, plain
+from proxy.pictures import Pictures
 from proxy.policy.decision import Decision
-from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
 from proxy.upstream import Response, Truncated
@@ -32,7 +30,7 @@ class Answer:
 
     __slots__ = (
         "_account", "_asked", "_body", "_cannot", "_claim", "_client", "_decisions", "_headers", "_lease",
-        "_response", "_service", "_status",
+        "_pictures", "_response", "_service", "_status",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +58,7 @@ class Answer:
         self._status = response.head.status
         self._headers: Headers = []
         self._body = Decoded(response, account, lease, service.bounds.whole_body)
+        self._pictures = Pictures(service, claim, asked, lease)
 
     async def send(self) -> None:
         """Send the answer. Raises what the relay's table names."""
@@ -157,7 +156,7 @@ class Answer:
         service, route = self._service, self._claim.route
         assert route is not None
         language = self._client.field(b"accept-language").decode("latin-1")
-        agreed = service.terms(self._decisions, language, trusted=route.upstream.labels == "trusted")
+        agreed = service.terms(self._decisions, language, route)
         return mark(service.operator, agreed, identifier)
 
     # A whole answer: read, labelled, recorded, sent.
@@ -174,7 +173,7 @@ class Answer:
             await self._unlabelled(plan, pieces)
             return
         pieces += plan.guard.end()
-        body = b"".join(await self._worked(pieces, plan))
+        body = await self._pictures.whole(pieces, plan)
         headers = self._headers + self._ours(plan)
         headers.append((b"content-length", b"%d" % len(body)))
         self._account.bytes_out = len(body)
@@ -187,37 +186,10 @@ class Answer:
         await self._settle(plan)
         await self._client.start(self._status, self._headers + self._ours(plan))
         for piece in pieces:
-            await self._client.send(piece.raw if isinstance(piece, Work) else _bytes(piece))
+            await self._client.send(piece.raw if isinstance(piece, Work) else plain(piece))
         while (data := await self._body.next()) is not None:
             await self._client.send(data)
         await self._client.finish()
-
-    async def _worked(self, pieces: Sequence[Piece], plan: Label) -> list[bytes]:
-        """The pieces with all Work done, in order; where it fails, what the policy says of the whole answer."""
-        pictures = [picture for piece in pieces if isinstance(piece, Work) for picture in piece.pictures]
-        try:
-            drawn = iter(await self._labelled(pictures, plan) if pictures else ())
-        except LabellingError as error:
-            return [_bytes(piece) for piece in plan.guard.fail(str(error))]
-        return [
-            piece.join([*islice(drawn, len(piece.pictures))]) if isinstance(piece, Work) else _bytes(piece)
-            for piece in pieces
-        ]
-
-    # Pictures, which a pool labels.
-
-    async def _labelled(self, pictures: Sequence[Picture], plan: Label) -> list[bytes]:
-        """What takes the place of each picture; the record's items say what was done. Raises LabellingError."""
-        ready = await self._ready(pictures, plan)
-        drawn = iter(await self._service.workshop.label([one for one in ready if isinstance(one, Picture)]))
-        done = [next(drawn) if isinstance(one, Picture) else one for one in ready]
-        plan.done.parts += [item for _, item in done]
-        return [data for data, _ in done]
-
-    async def _ready(self, pictures: Sequence[Picture], plan: Label) -> Sequence[Picture | tuple[bytes, Item]]:
-        """The pictures made ready for the pool: what stands behind a URL, fetched; or what needs no pool, as it is to
-        leave."""
-        return pictures
 
     # A stream: labelled as it comes, its end recorded before the client sees it.
 
@@ -249,27 +221,18 @@ class Answer:
         retained: Sequence[Piece] = ()
         for piece in pieces:
             if not isinstance(piece, Work):
-                await self._leave(_bytes(piece), plan)
+                await self._leave(plain(piece), plan)
                 continue
             data = piece.raw
             if not plan.done.failure:
                 try:
-                    data = await self._drawn(piece, plan)
+                    data = await self._pictures.record(piece, plan)
                 except LabellingError as error:
                     # It was taken in behind all of these pieces.
                     retained = plan.guard.fail(str(error))
             await self._leave(data, plan)
         for piece in retained:
-            await self._leave(_bytes(piece), plan)
-
-    async def _drawn(self, work: Work, plan: Label) -> bytes:
-        """A record of a stream with its pictures labelled."""
-        size = len(work.raw)
-        self._lease.take(size)
-        try:
-            return work.join(await self._labelled(work.pictures, plan))
-        finally:
-            self._lease.give(size)
+            await self._leave(plain(piece), plan)
 
     async def _leave(self, data: bytes, plan: Label) -> None:
         assert plan.terminal is not None
@@ -277,7 +240,7 @@ class Answer:
             return
         await self._begin(plan)
         for last in plan.terminal.feed(data):
-            data = _bytes(last)
+            data = plain(last)
             self._account.bytes_out += len(data)
             if isinstance(last, Conclude):
                 await self._settle(plan)
@@ -301,11 +264,3 @@ class Answer:
             policy=self._service.policy,
             seconds=self._account.at // 1_000_000_000,
         )
-
-
-def _bytes(piece: Piece) -> bytes:
-    if isinstance(piece, bytes):
-        return piece
-    if isinstance(piece, Conclude):
-        return piece.data
-    raise AssertionError("Work has a result in its place")

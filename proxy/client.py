@@ -106,6 +106,11 @@ class Client:
         return Peer(address, self._scope.get("scheme", "http"), trusts(address))
 
     @property
+    def asks_for_socket(self) -> bool:
+        """Whether the request asks for a WebSocket instead of an answer."""
+        return b"upgrade" in self._fields and is_websocket(self.head.headers)
+
+    @property
     def socket(self) -> Callable[[HandedOver], bytes] | None:
         """What hands the connection over (see SOCKET), or None where the server cannot do that."""
         return (self._scope.get("extensions") or {}).get(SOCKET)

@@ -10,6 +10,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from proxy.bounds import Lease
@@ -21,19 +22,11 @@ from proxy.links import NONCE, Link, LinkError, Links
 from proxy.record.exchange import Item
 from proxy.settings import Route
 
-__all__ = ["LATER", "LinkedMedia", "Named", "Opened"]
+__all__ = ["LATER", "LinkedMedia", "Opened"]
 
 LATER = "what is linked to is labelled when it is fetched from here"
+AT_ONCE = 8  # fetches for one answer
 FRESH = 3600  # seconds at most that a client may keep what it fetched: policies change
-
-
-class Named(NamedTuple):
-    """What an answer's media are decided by: its route, dialect, path and model."""
-
-    route: Route
-    dialect: str
-    path: str
-    model: str
 
 
 class Opened(NamedTuple):
@@ -68,39 +61,45 @@ class LinkedMedia:
         self._fetcher = fetcher
 
     async def ready(
-        self, pictures: Sequence[Picture], named: Named, take: Callable[[int], None]
+        self, pictures: Sequence[Picture], route: Route, dialect: str, path: str, model: str, lease: Lease
     ) -> Sequence[Picture | tuple[bytes, Item]]:
         """The pictures of one answer, with those that are URLs fetched, or as links of ours with their items.
 
-        ``take`` is told of bytes before they are kept. Raises LabellingError where a URL cannot be followed.
+        Route, dialect, path and model are what an answer is decided by; ``lease`` pays for what is fetched. Raises
+        LabellingError where a URL cannot be followed.
         """
-        tasks = [asyncio.ensure_future(self._ready(picture, named, take)) for picture in pictures]
+        if all(picture.encoding != "url" for picture in pictures):
+            return pictures
+        told = partial(Link, route=route.path, upstream=route.upstream.name, dialect=dialect, path=path, model=model)
+        gate = asyncio.Semaphore(AT_ONCE)
+        tasks = [asyncio.ensure_future(self._ready(picture, route, told, lease, gate)) for picture in pictures]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _ready(self, picture: Picture, named: Named, take: Callable[[int], None]) -> Picture | tuple[bytes, Item]:
+    async def _ready(
+        self, picture: Picture, route: Route, told: Callable[..., Link], lease: Lease, gate: asyncio.Semaphore
+    ) -> Picture | tuple[bytes, Item]:
         if picture.encoding != "url":
             return picture
-        url, route = picture.data.decode("utf-8", "replace"), named.route
+        url = picture.data.decode("utf-8", "replace")
         try:
             if picture.mark.urls == "rewrite":
-                return self._link(picture, url, named)
-            fetched = await self._fetcher.fetch(url, route.media_hosts, take, route.upstream.proxy)
+                allowed(url, route.media_hosts)
+                return self._link(picture, told(url=url, kind=picture.kind))
+            async with gate:
+                fetched = await self._fetcher.fetch(url, route.media_hosts, lease.take, route.upstream.proxy)
         except FetchError as error:
             raise LabellingError(f"{picture.unit} is a URL that cannot be followed: {error}") from None
         if fetched.kind != "image":
             raise LabellingError(f"{picture.unit} is a URL of {fetched.media_type}, which cannot be labelled yet")
         return replace(picture, data=b64encode(fetched.data), encoding="base64")
 
-    def _link(self, picture: Picture, url: str, named: Named) -> tuple[bytes, Item]:
+    def _link(self, picture: Picture, link: Link) -> tuple[bytes, Item]:
         if self._links is None:
             raise LabellingError("without public_url, no link can lead here")
-        route = named.route
-        allowed(url, route.media_hosts)
-        link = Link(url, picture.kind, route.path, route.upstream.name, named.dialect, named.path, named.model)
         try:
             sealed = self._links.seal(link, time.time(), os.urandom(NONCE))
         except ValueError as error:
@@ -140,7 +139,7 @@ class LinkedMedia:
             (b"cache-control", b"private, max-age=%d" % min(opened.left, FRESH)),
             (b"vary", b"accept-language"),
         ]
-        if "xml" in fetched.media_type:  # SVG holds scripts
+        if "svg" in fetched.media_type or "xml" in fetched.media_type:  # SVG holds scripts
             headers.append((b"content-disposition", b"attachment"))
         if not head:
             headers.append((b"content-length", b"%d" % len(fetched.data)))

@@ -23,12 +23,15 @@ from proxy.dialects.dialect import Dialect, Match
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import Blocked, CodingError, LabellingError
-from proxy.labelling.message import Headers, RequestHead
+from proxy.labelling.location import linked
+from proxy.labelling.message import Headers, RequestHead, ResponseHead
 from proxy.labelling.request import Asked, asks_for_ciphertext, read, told, unread
 from proxy.links import LinkError
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
+from proxy.settings import Route
 from proxy.upstream import Body, PoolFull, Response, UpstreamError
+from proxy.websocket import WebSocket
 
 log = logging.getLogger("countermark")
 
@@ -105,8 +108,8 @@ class _Exchange:
         client = self._client
         if claim.route is None:
             await client.refuse(404, "no_route", "no route of this proxy serves this path")
-        elif client.field(b"upgrade").lower() == b"websocket":
-            await client.refuse(501, "websocket", "WebSockets are not relayed: what they carry could not be labelled")
+        elif client.asks_for_socket:
+            await self._websocket(claim, claim.route)
         elif client.field(b"transfer-encoding") and any(
             name == b"transfer-encoding" and coding.lower() != b"chunked" for name, coding in client.head.headers
         ):
@@ -121,11 +124,18 @@ class _Exchange:
         else:
             await self._unclaimed(claim)
 
+    async def _websocket(self, claim: Claim, route: Route) -> None:
+        socket = WebSocket(self._service, self._client, claim, route, self._lease)
+        try:
+            await socket.run()
+        finally:
+            self._account = socket.account
+
     async def _unclaimed(self, claim: Claim) -> None:
         """Pass a request that no dialect claims, and its response, as they come."""
         assert claim.route is not None
         client, counts = self._client, self._service.counts
-        body, length = await client.upload()
+        body, length = await self._upload(claim)
         client.watch()
         outbound = self._outbound(claim, claimed=False)
         response = await self._ask(claim, outbound, body, length)
@@ -144,17 +154,19 @@ class _Exchange:
         """Read a request that a dialect claims, ask the upstream, and answer with a label."""
         assert claim.dialect is not None
         assert claim.match is not None
+        assert claim.route is not None
         client, dialect = self._client, claim.dialect
         outbound = self._outbound(claim, claimed=True)
         said = told(dialect, claim.match, claim.model, client.field(b"accept"))
         body: Body
-        length, asked = None, unread(said)
+        length, asked, changed = None, unread(said), False
         if client.field(b"content-type").lower().startswith(b"multipart/"):
-            body, length = await client.upload()
+            body, length = await self._upload(claim)
         else:
             whole, outbound = await self._decoded(outbound)
             request = read(dialect, self._service.operator.notices, whole, said)
             asked, body = request.asked, request.body or None
+            changed = request.body is not whole or bool(client.field(b"content-encoding"))
         decisions = self._service.decide(claim, asked, streaming=asked.streaming)
         peer = client.peer(self._service.settings.trusts).address
         account = self._account = self._service.account(client.head, claim, asked, decisions, peer=peer)
@@ -167,8 +179,12 @@ class _Exchange:
         if asked.streaming:
             account.open()
         client.watch()
-        response = await self._ask(claim, outbound, body, length)
+        response = await self._ask(claim, outbound, body, length, changed=changed)
         account.answered()
+        if dialect.link_headers and claim.route.policies:
+            head, public_url = response.head, self._service.settings.public_url
+            fields_to_us = linked(head.headers, dialect.link_headers, claim.route.upstream.url, public_url)
+            response.head = ResponseHead(head.status, fields_to_us)
         answer = Answer(self._service, client, claim, asked, decisions, response, account, self._lease, cannot)
         await answer.send()
 
@@ -233,10 +249,21 @@ class _Exchange:
             one.end()
         return b"".join(parts)
 
-    async def _ask(self, claim: Claim, headers: Headers, body: Body, length: int | None) -> Response:
+    async def _upload(self, claim: Claim) -> tuple[Body, int | None]:
+        """A body that nobody reads: as it comes, and its length; or whole, where we sign it."""
         assert claim.route is not None
-        head = self._client.head
-        upstream = self._service.upstreams[claim.route.upstream.name]
+        if claim.route.upstream.sign is None:
+            return await self._client.upload()
+        return await self._client.body(self._service.bounds.whole_body, self._lease) or None, None
+
+    async def _ask(
+        self, claim: Claim, headers: Headers, body: Body, length: int | None, *, changed: bool = False
+    ) -> Response:
+        assert claim.route is not None
+        head, settings = self._client.head, claim.route.upstream
+        if settings.sign is None and self._client.field(b"authorization"):
+            self._service.doubt(head, settings, changed=changed)
+        upstream = self._service.upstreams[settings.name]
         self._response = await upstream.send(RequestHead(head.method, head.target, headers), body, length)
         return self._response
 

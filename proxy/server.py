@@ -8,7 +8,6 @@ response as if the program had a fault; nothing of its own in the responses.
 import asyncio
 import logging
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +17,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.app import App
 from proxy.client import LOST, SOCKET, TARGET, Aborted, HandedOver, is_websocket
+from proxy.server_transport import Joined, Unchunked
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
 _LONGEST_READ = 1 << 18  # bytes that the event loop gives at one time
-_CHUNKED = b"\r\ntransfer-encoding: chunked\r\n"
-_ONE_WRITE = 65536  # bytes up to which a copy is cheaper than a second write
 DRAIN_SECONDS = 30
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -42,10 +40,11 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
         _declining = False
         _barren = 0
         _stall: asyncio.TimerHandle | None = None
+        _behind: "_Behind"
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self._joined = _Joined(transport, self.loop)
+            self._joined = Joined(transport, self.loop)
             self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -70,7 +69,7 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
             self.scope["extensions"] = {LOST: self._set_tell, TARGET: self.url}  # type: ignore[dict-item]
             super().on_headers_complete()
             if self.scope["http_version"] == "1.0":
-                self._joined = _Unchunked(self.transport, self.loop)
+                self._joined = Unchunked(self.transport, self.loop)
             self.cycle.transport = self._joined  # type: ignore[assignment]  # all of a transport that a cycle uses
             self.headers = []  # for trailers, which go no further
 
@@ -137,26 +136,31 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
             self._declining = True
             self._parse(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
             self._declining = False
-            if is_websocket(self.scope["headers"]):
+            if is_websocket(list(self.scope["headers"])):
                 self.cycle.keep_alive = False  # behind a refusal may come frames, and no request
-                self.scope["extensions"][SOCKET] = self._hand_over  # type: ignore[index]
-                self.parser = _Behind()
+                self.scope["extensions"][SOCKET] = self._hand_over  # type: ignore[assignment]
+                self.parser = self._behind = _Behind()  # type: ignore[assignment]
             if rest and not self.transport.is_closing():
                 self._parse(rest)
 
         def _hand_over(self, to: HandedOver) -> bytes:
             """Make the connection somebody else's; what has come behind the request is given back, for it to read."""
             self._stop_timer()
+            if self._stall is not None:
+                self._stall.cancel()
             self._unset_keepalive_if_required()
             self.cycle.disconnected = True  # nothing is expected of it any more
             self.connections.remove(self)
-            self.connections.add(to)  # type: ignore[arg-type]  # whoever shuts down asks no more than shutdown()
+            self.connections.add(to)  # type: ignore[arg-type]  # who shuts down asks no more of it than shutdown()
             task = asyncio.current_task()
             assert task is not None
-            task.add_done_callback(lambda _: self.connections.discard(to))  # type: ignore[arg-type]
+            task.add_done_callback(lambda _: self.connections.discard(to))
             self.transport.set_protocol(to)
             to.connection_made(self.transport)
-            return b"".join(self.parser.pieces)
+            if self.flow.write_paused:  # by what was sent before, to a client that does not read
+                to.pause_writing()
+            self.flow.resume_reading()
+            return b"".join(self._behind.pieces)
 
         def _late(self) -> None:
             self._head_timer = None
@@ -196,77 +200,6 @@ def _head_length(data: bytes) -> int:
     """How much of ``data`` can be of a header section: up to its blank line."""
     end = data.find(b"\r\n\r\n")
     return len(data) if end < 0 else end
-
-
-class _Joined:
-    """A transport that sends a response's head together with the first piece of its body: one write and one packet.
-
-    A head behind which nothing comes leaves at the event loop's next turn.
-    """
-
-    __slots__ = ("_head", "_loop", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        if head:
-            self._transport.write(head + data if len(data) < _ONE_WRITE else head)
-            if len(data) >= _ONE_WRITE:
-                self._transport.write(data)
-        elif data.startswith(b"HTTP/1.1 "):
-            self._head = data
-            self._loop.call_soon(self._flush)
-        else:
-            self._transport.write(data)
-
-    def _flush(self) -> None:
-        head, self._head = self._head, b""
-        if head:
-            self._transport.write(head)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-
-class _Unchunked(_Joined):
-    """The same for a client of HTTP/1.0, which knows no chunks (RFC 9112 section 6.1) although the server writes them.
-
-    Its response ends with the connection, so one that is cut must not end like that: the connection is reset.
-    """
-
-    __slots__ = ("_chunked", "_ended")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(transport, loop)
-        self._chunked = self._ended = False
-
-    def write(self, data: bytes) -> None:
-        if data.startswith(b"HTTP/1.1 ") and _CHUNKED in data:
-            self._chunked = True
-            data = data.replace(_CHUNKED, b"\r\n", 1)
-        elif self._chunked and data:
-            size, _, rest = data.partition(b"\r\n")
-            length = int(size, 16)
-            self._ended = not length or len(rest) > length + 2  # the last chunk stands alone, or behind another
-            data = rest[:length]
-        if data:
-            super().write(data)
-
-    def close(self) -> None:
-        if self._chunked and not self._ended:
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
-        else:
-            super().close()
 
 
 class _AbortsAreNoFaults(logging.Filter):

@@ -3,6 +3,7 @@
 Whoever changes the configuration makes a new Service and swaps it; an exchange keeps the one it began with.
 """
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -19,18 +20,22 @@ from proxy.dialects.fit import fits, is_conditional
 from proxy.dialects.table import finder
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
-from proxy.labelling.mark import Operator, Terms, terms
+from proxy.labelling.mark import Home, Operator, Terms, terms
 from proxy.labelling.message import RequestHead
 from proxy.labelling.notices import Notices
 from proxy.labelling.picture import Studio
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import Asked
 from proxy.ledger import Ledger
+from proxy.policy.conditions import KINDS
 from proxy.policy.decision import Decision
 from proxy.policy.facts import Facts
 from proxy.record.exchange import clip
-from proxy.settings import Route, Settings
+from proxy.settings import Route, Settings, UpstreamSettings
 from proxy.shipped import font
+from proxy.signing import broken
+from proxy.upstream_signed import signed
+from proxy.upstream_websocket import Sockets
 
 if TYPE_CHECKING:
     from proxy.linked_media import LinkedMedia
@@ -43,6 +48,8 @@ _LONGEST_LANGUAGE = 256  # bytes of an Accept-Language that is read
 
 # Only who is behind a trusted peer can be told by another field: anybody can write one, and a credential is checked.
 _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
+
+log = logging.getLogger("countermark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +139,28 @@ class Service:
             kind: route.rules.decide(
                 Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming)
             )
-            for kind in dialect.kinds
+            for kind in KINDS
+            if kind in dialect.kinds
         }
 
-    def terms(self, decisions: Mapping[str, Decision], language: str, *, trusted: bool) -> Terms:
-        """The terms of these decisions, remembered; the rules give the same object for the same decision.
+    def terms(self, decisions: Mapping[str, Decision], language: str, route: Route) -> Terms:
+        """The terms of these decisions on one of our routes, remembered; the rules give the same object for the same
+        decision.
 
         ``language``: an Accept-Language value; one that is longer than any honest one says nothing.
         """
         if len(language) > _LONGEST_LANGUAGE:
             language = ""
-        key: tuple[object, ...] = (*decisions, *map(id, decisions.values()), language, trusted)
+        key: tuple[object, ...] = (*decisions, *map(id, decisions.values()), language, id(route))
         known = self._terms.get(key)
         if known is None:
             if len(self._terms) >= _MOST_TERMS:
                 self._terms.clear()
             # The decisions are kept with their terms, so that no other object can take their identity.
-            known = self._terms[key] = (terms(decisions, language, trusted=trusted), tuple(decisions.values()))
+            upstream = route.upstream
+            home = Home(upstream.url, self.settings.public_url)
+            made = terms(decisions, language, trusted=upstream.labels == "trusted", urls=route.urls, home=home)
+            known = self._terms[key] = (made, tuple(decisions.values()))
         return known[0]
 
     def account(
@@ -189,6 +201,13 @@ class Service:
                 self._tenants.clear()
             known = self._tenants[credential] = self.keys.hash("tenant", credential)
         return known
+
+    def doubt(self, head: RequestHead, upstream: UpstreamSettings, *, changed: bool) -> None:
+        """Tell the operator, once an upstream, where a signature of the client's own cannot hold; ``changed``: its body
+        is no longer the client's."""
+        why = broken(head, upstream.url, changed=changed)
+        if why and self.counts.is_new(f"signature {upstream.name}"):
+            log.warning("upstream %s: %s", upstream.name, why)
 
     async def close(self) -> None:
         """Close connections and the ledger; what is under way fails, what is written stays."""
@@ -254,7 +273,8 @@ def _linked_media(settings: Settings, keys: Keys) -> "LinkedMedia | None":
 
 def _upstream(settings: Settings, name: str) -> client.Upstream:
     upstream = settings.upstreams[name]
-    return client.open(_target(settings, name), "httpx" if upstream.transport == "httpx" else "http11")
+    opened = client.open(_target(settings, name), "httpx" if upstream.transport == "httpx" else "http11")
+    return opened if upstream.sign is None else signed(opened, name, upstream.url, upstream.sign)
 
 
 def _target(settings: Settings, name: str) -> client.Target:

@@ -7,6 +7,7 @@ nobody finds at the first request what could have been found before.
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,12 @@ from proxy.media_hosts import MediaHost
 from proxy.policy.errors import Fault, PolicyError
 from proxy.policy.patterns import Match, match_path, plain_path
 from proxy.policy.policies import PolicySet, Rules
-from proxy.settings_dialects import TableFolder
+from proxy.settings_dialects import TableFolder, dialect_folder
 from proxy.settings_faults import SettingsError, config_faults, only_text_keys, placed
 from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_provider, read_url
 from proxy.settings_policies import PolicyFolder, route_faults
-from proxy.shipped import dialect_sources, font
+from proxy.settings_signing import Signing, read_signing
+from proxy.shipped import font
 from proxy.source import SourceError, read
 
 __all__ = [
@@ -36,7 +38,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "UpstreamSettings",
-    "dialect_sources",
     "font",
     "from_flags",
     "load",
@@ -51,7 +52,7 @@ ONLY_ROUTE = "/**"
 class UpstreamSettings:
     """A model endpoint. ``url`` has no slash at its end; ``keep_alive`` is in seconds; ``server`` names the software,
     and with it the request fields whose claim of machine-readable output counts; ``labels`` whether labels that come
-    from it are believed."""
+    from it are believed; ``sign`` how requests are signed, None where they go as clients have made them."""
 
     name: str
     url: str
@@ -62,6 +63,7 @@ class UpstreamSettings:
     labels: Literal["untrusted", "trusted"]
     keep_alive: float
     max_connections: int
+    sign: Signing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +175,16 @@ def load(config_path: Path) -> Settings:
     if policies.fault:
         faults.append(Fault(("policies",), policies.fault))
     faults += route_faults(data, policies)
-    tables = TableFolder(_dialect_folder(data, config_path.parent))
+    tables = TableFolder(dialect_folder(data, config_path.parent))
     if tables.fault:
         faults.append(Fault(("dialects",), tables.fault))
     dialects: dict[str, tuple[Dialect, ...]] = {}
+    signings: dict[str, Signing | None] = {}
     for name, upstream in config.upstreams.items() if config is not None else ():
         dialects[name], found = tables.spoken(upstream.overrides)
         faults += [Fault(("upstreams", name, "overrides", *one.path), one.message, one.key) for one in found]
+        signings[name], found = read_signing(upstream.sign, config_path.parent, os.environ)
+        faults += [Fault(("upstreams", name, "sign", *one.path), one.message) for one in found]
     rules: list[Rules] = []
     if config is not None and not faults and not policies.errors:
         for index, route in enumerate(config.routes):
@@ -194,15 +199,12 @@ def load(config_path: Path) -> Settings:
             for index, route in enumerate(config.routes)
             if route.urls == "rewrite"
         ]
-    for index, route in enumerate(config.routes if config is not None else ()):
-        upstream = config.upstreams.get(route.upstream) if config is not None else None
-        if route.websockets == "pass" and upstream is not None and upstream.proxy is not None:
-            message = f"WebSockets cannot go through a proxy, as those to {route.upstream} would have to"
-            faults.append(Fault(("routes", index, "websockets"), message))
+    if config is not None:
+        faults += _impossible_sockets(config)
     errors = [*placed(source, faults), *policies.errors, *tables.errors]
     if config is None or errors:
         raise SettingsError(map(str, errors))
-    return _settings(config, policies.set, rules, dialects, tables.harmless, config_path.resolve().parent)
+    return _settings(config, policies.set, rules, dialects, signings, tables.harmless, config_path.resolve().parent)
 
 
 def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str = "127.0.0.1:8080") -> Settings:
@@ -245,7 +247,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
     tables = TableFolder()
     dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
     config = ConfigFile.model_validate(data)
-    return _settings(config, policies.set, [rules], dialects, tables.harmless, Path.cwd())
+    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, Path.cwd())
 
 
 def _policy_folder(data: Any, folder: Path) -> Path:
@@ -256,9 +258,16 @@ def _policy_folder(data: Any, folder: Path) -> Path:
     return beside if beside.is_dir() else shipped.policies()
 
 
-def _dialect_folder(data: Any, folder: Path) -> Path | None:
-    named = data.get("dialects") if isinstance(data, dict) else None
-    return folder / named if isinstance(named, str) else None
+def _impossible_sockets(config: ConfigFile) -> Iterable[Fault]:
+    for index, route in enumerate(config.routes):
+        upstream = config.upstreams.get(route.upstream)
+        if route.websockets == "refuse" or upstream is None:
+            continue
+        through = "go through a proxy" if upstream.proxy is not None else ""
+        impossible = through or ("be signed" if upstream.sign.scheme != "none" else "")
+        if impossible:
+            message = f"WebSockets cannot {impossible}, as those to {route.upstream} would have to"
+            yield Fault(("routes", index, "websockets"), message)
 
 
 def _settings(
@@ -266,12 +275,17 @@ def _settings(
     policy_set: PolicySet,
     rules: list[Rules],
     dialects: Mapping[str, tuple[Dialect, ...]],
+    signings: Mapping[str, Signing | None],
     harmless: Finder[str],
     folder: Path,
 ) -> Settings:
     ledger = config.ledger
     upstreams = {
-        name: UpstreamSettings(name=name, **{key: value for key, value in upstream if key != "overrides"})
+        name: UpstreamSettings(
+            name=name,
+            **{key: value for key, value in upstream if key not in ("overrides", "sign")},
+            sign=signings.get(name),
+        )
         for name, upstream in config.upstreams.items()
     }
     return Settings(

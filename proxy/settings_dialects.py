@@ -7,7 +7,8 @@ for that upstream alone. Every fault has its place in the file that a person wro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,21 @@ from proxy.dialects.errors import Fault as TableFault
 from proxy.dialects.find import Finder
 from proxy.dialects.table import harmless, parse_dialect
 from proxy.policy.errors import Fault
-from proxy.policy.reader import closest
 from proxy.settings_faults import SettingsError, placed
 from proxy.shipped import dialect_sources
 from proxy.source import Source, SourceError, read
 
-__all__ = ["HARMLESS", "Table", "TableFolder", "overlaid", "read_table", "shipped_tables"]
+__all__ = [
+    "HARMLESS",
+    "Table",
+    "TableFolder",
+    "dialect_folder",
+    "nearest",
+    "overlaid",
+    "read_table",
+    "shipped_tables",
+    "told",
+]
 
 # The one file among the tables that is no dialect's: requests whose answers need no label, whoever answers them.
 HARMLESS = "harmless"
@@ -33,23 +43,27 @@ Overrides = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A dialect, and the file that it was read from."""
+    """A dialect, and the file that it was read from; ``own`` says that it does not come with the program, ``apart``
+    that it is none of those that serve."""
 
     dialect: Dialect
     source: Source
+    own: bool = False
+    apart: bool = False
 
 
 class TableFolder:
     """The tables of an operator's folder before those that come with the program, and all that is wrong with them.
 
     ``tables`` are the sound ones by name, those of the folder first; ``harmless`` are the requests that need no label.
-    ``errors`` have their places; ``fault`` is about the folder itself. Without a folder: the shipped tables.
+    ``errors`` have their places; ``fault`` is about the folder itself. Without a folder: the shipped tables. These come
+    with their ``examples`` where they are asked for.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, examples: bool = False) -> None:
         self.errors: list[SourceError] = []
         self.fault = ""
-        shipped, harmless_rows = shipped_tables()
+        shipped, harmless_rows = shipped_tables(examples=examples)
         own: dict[str, Table] = {}
         names: set[str] = set()
         for file in () if path is None else self._files(path):
@@ -60,7 +74,7 @@ class TableFolder:
                     harmless_rows = [*source.data, *harmless_rows]
                     continue
                 names.add(file.stem)
-                own[file.stem] = read_table(source)
+                own[file.stem] = replace(read_table(source), own=True)
             except SourceError as error:
                 self.errors.append(error)
             except DialectError as error:
@@ -100,7 +114,7 @@ class TableFolder:
             if name in self._broken:
                 continue
             if table is None:
-                faults.append(Fault((name,), f"there is no dialect {name}{closest(name, self.tables)}", key=True))
+                faults.append(Fault((name,), f"there is no dialect {name}{nearest(name, self.tables)}", key=True))
                 continue
             if "name" in fragment:
                 faults.append(Fault((name, "name"), "a dialect keeps its name", key=True))
@@ -114,13 +128,19 @@ class TableFolder:
         return tuple(dialects.values()), faults
 
 
+def dialect_folder(data: Any, folder: Path) -> Path | None:
+    """The folder of dialects that a configuration in ``folder`` names, if it does. ``data`` need not be sound."""
+    named = data.get("dialects") if isinstance(data, dict) else None
+    return folder / named if isinstance(named, str) else None
+
+
 @cache
-def shipped_tables() -> tuple[Mapping[str, Table], list[Any]]:
+def shipped_tables(*, examples: bool = False) -> tuple[Mapping[str, Table], list[Any]]:
     """The tables that come with the program, by name, and the rows of the harmless requests. SettingsError where one
     is broken."""
     tables: dict[str, Table] = {}
     rows: list[Any] = []
-    for source in dialect_sources():
+    for source in dialect_sources(examples=examples):
         try:
             if source.path.stem == HARMLESS:
                 harmless(source.data)
@@ -149,6 +169,12 @@ def overlaid(below: Any, above: Any) -> Any:
     return below | {name: overlaid(below.get(name), value) for name, value in above.items()}
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean x?)`` for a dialect's name, or where all of them are told: they are too many for a message."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else " (countermark dialect list shows them all)"
+
+
 def told(source: Source, faults: Iterable[TableFault]) -> Iterator[Fault]:
     """A table's faults for the person who wrote it."""
     for fault in faults:
@@ -170,4 +196,4 @@ def _unknown_names(dialect: Dialect, known: Iterable[str]) -> Iterator[Fault]:
         for value, name in nested.dialects:
             if name not in names:
                 at: tuple[str | int, ...] = ("lines", index, "dialect", *((value,) if value else ()))
-                yield Fault(at, f"there is no dialect {name}{closest(name, names)}")
+                yield Fault(at, f"there is no dialect {name}{nearest(name, names)}")

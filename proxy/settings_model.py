@@ -30,6 +30,7 @@ from proxy.media_hosts import MediaHost, read_media_host
 from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
+from proxy.settings_signing import SignFile
 
 __all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
 
@@ -194,6 +195,7 @@ class UpstreamFile(_Section):
     keep_alive: Seconds = 4.0
     max_connections: Annotated[StrictInt, Field(ge=1)] = 1000
     overrides: dict[StrictStr, dict[str, Any]] = {}
+    sign: SignFile = SignFile()
 
     @model_validator(mode="after")
     def _proxy_needs_httpx(self) -> UpstreamFile:

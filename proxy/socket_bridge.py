@@ -55,12 +55,14 @@ class End(NamedTuple):
 
 @dataclass(slots=True)
 class Lane:
-    """One direction. ``mask``: whether what it delivers to is a server, which is sent to with a mask."""
+    """One direction. ``mask``: whether what it delivers to is a server, which is sent to with a mask. ``busy``: whether
+    something is on its way, which may wait for room or for labels."""
 
     source: Side
     frames: Frames
     sink: Side
     mask: bool
+    busy: bool = False
 
 
 class Bridge:
@@ -108,12 +110,14 @@ class Bridge:
     async def _pump(self, lane: Lane) -> None:
         down = lane is self._lanes[1]
         while data := await lane.source.read():
-            self._heard = self._loop.time()
+            lane.busy = True
             self.received += len(data) if down else 0
             for piece in lane.frames.feed(data):
                 out = piece if isinstance(piece, bytes) else await self._do(piece)
                 self.sent += len(out) if down else 0
                 await lane.sink.write(out, self._idle)
+            self._heard = self._loop.time()
+            lane.busy = False
             if self._ending and lane.frames.between:
                 return
         await lane.sink.end(self._idle)
@@ -132,7 +136,8 @@ class Bridge:
                 if pump.done() and first is None:
                     first, grace = End("client" if lane.mask else "upstream"), now + CLOSING
             waiting = [pump for pump in pumps if not pump.done()]
-            until = grace if first is not None else self._heard + self._idle
+            heard = now if any(lane.busy for lane in self._lanes) else self._heard
+            until = grace if first is not None else heard + self._idle
             if first is not None and (not waiting or now >= until):
                 return first
             if self._stopped.done():

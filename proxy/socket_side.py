@@ -1,4 +1,4 @@
-"""One side of a relayed WebSocket: a connection whose bytes are read when somebody asks, and written when there is room.
+"""One side of a relayed WebSocket: a connection that is read when somebody asks, and written to when there is room.
 
 The law: what waits here is bounded in both directions. A side that is not read is read no further from the network, and
 who writes to a side that does not read waits for it.

@@ -55,7 +55,10 @@ class _ClientSide(Side, HandedOver):
 class WebSocket:
     """One of them. ``account`` is its record's, where it leaves one."""
 
-    __slots__ = ("_claim", "_client", "_decision", "_done", "_labelled", "_lease", "_route", "_service", "account")
+    __slots__ = ("_bridge", "_claim", "_client", "_decision", "_done", "_labelled", "_lease", "_route", "_service",
+                 "account")  # fmt: skip
+
+    _bridge: Bridge
 
     def __init__(self, service: Service, client: Client, claim: Claim, route: Route, lease: Lease) -> None:
         self._service = service
@@ -143,12 +146,12 @@ class WebSocket:
         side = _ClientSide()
         up = Passage(limit)
         lanes = Lane(side, up, agreed.side, mask=True), Lane(agreed.side, down, side, mask=False)
-        side.bridge = bridge = Bridge(*lanes, self._service.settings.limits.idle, self._do, self._tell)
+        side.bridge = self._bridge = Bridge(*lanes, self._service.settings.limits.idle, self._do, self._tell)
         client.unwatch()
         client.started = True
         side.unread(hand_over(side))
         side.transport.write(b"".join([_SWITCH, *(b"%b: %b\r\n" % field for field in headers), b"\r\n"]))
-        await bridge.run()
+        await self._bridge.run()
 
     async def _labeller(self, decision: Decision, head: ResponseHead, headers: Headers) -> SocketLabeller:
         """What labels; once the record's first entry is on disk, and with the fields that tell of it."""
@@ -212,6 +215,7 @@ class WebSocket:
     async def _settle(self, outcome: Outcome, reason: str) -> None:
         assert self.account is not None
         assert self._done is not None
+        self.account.bytes_in, self.account.bytes_out = self._bridge.received, self._bridge.sent
         await self.account.settle(outcome, reason, status=SWITCHING, items=self._done.items)
 
 

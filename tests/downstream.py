@@ -58,17 +58,15 @@ class Client:
             await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     async def begin(self, method: str = "GET") -> Answer:
-        """The next response's head."""
+        """The next response's head; behind that of a 101, all bytes up to the connection's end are its body."""
         self.answer = answer = Answer(0, [])
-        while answer.status < 200:
+        while answer.status < 200 and answer.status != 101:
             lines = (await self._until(b"\r\n\r\n"))[:-4].split(b"\r\n")
             version, status, _ = lines[0].split(b" ", 2)
             assert version == b"HTTP/1.1"
             if answer.status:
                 answer.interim.append(answer.status)
             answer.status = int(status)
-        if 100 <= answer.status < 200:
-            raise AssertionError("unreachable")
         answer.headers = [(name, value[1:]) for name, _, value in (line.partition(b":") for line in lines[1:])]
         length = answer.value(b"content-length")
         self._chunked = answer.value(b"transfer-encoding") == b"chunked"

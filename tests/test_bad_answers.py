@@ -210,7 +210,8 @@ PICTURES: dict[str, Any] = {
     "no picture": coded(b"GIF89a" + b"\0" * 100),
     "nothing": coded(b"PNG"),
     "no base64": {"data": [{"b64_json": "*" * 100}]},
-    "a data URL": {"data": [{"url": "data:image/png;base64," + base64.b64encode(PNG).decode()}]},
+    "a data URL without base64": {"data": [{"url": "data:image/svg+xml,<svg/>"}]},
+    "a data URL of a drawing": {"data": [{"url": "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode()}]},
     "an address": {"data": [{"url": "http://127.0.0.1:9/cat.png"}]},
     "one good and one bad": {"data": [*coded(PNG)["data"], *coded(JPEG[:300])["data"]]},
     "something else": {"data": [{"b64": base64.b64encode(PNG).decode()}]},
@@ -233,9 +234,9 @@ async def test_a_picture_that_cannot_be_labelled_is_blocked_with_the_reason(case
     assert record.reason
 
 
-async def test_a_picture_in_a_chats_stream_is_blocked() -> None:
+async def test_what_is_no_picture_in_a_stream_is_blocked() -> None:
     async def handler(_: Received, wire: Wire) -> None:
-        await wire.sse([{"type": "image_generation.partial_image", "b64_json": base64.b64encode(PNG).decode()}])
+        await wire.sse([{"type": "image_generation.partial_image", "b64_json": base64.b64encode(PNG[:50]).decode()}])
 
     async with scripted(handler) as upstream, countermark(upstream.url) as here:
         answer = await ask(here.address, "POST", b"/v1/images/generations", b'{"prompt":"a cat","stream":true}')

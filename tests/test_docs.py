@@ -15,13 +15,17 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy.cli_catalogue import as_markdown
 from proxy.settings import load
+from proxy.settings_dialects import shipped_tables
 from proxy.shipped import sample
-from tests.command import PATIENCE, ROOT, direct, running
+from tests.command import PATIENCE, ROOT, direct, run, running
 from tests.scripted import Received, Wire, scripted
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+# Written by the program.
+BEFORE_APIS, APIS, AFTER_APIS = re.split(r"<!-- (?:APIs: .*|end of APIs) -->\n", README)
+PROSE = re.sub(r"```.*?```", "", BEFORE_APIS + AFTER_APIS, flags=re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
@@ -31,6 +35,7 @@ def blocks(language: str) -> list[str]:
 
 SERVE_ONE_LINE = "countermark serve --upstream http://127.0.0.1:8000 --provider YOUR-NAME --policy cn-gb45438"
 SERVE_FILE = "countermark serve --config config.yaml"
+(DIALECT,) = [block for block in blocks("sh") if block.startswith("countermark dialect")]
 (CURL,) = [block for block in blocks("sh") if block.startswith("curl")]
 
 # Every command that the README shows, with the test that runs it.
@@ -40,6 +45,7 @@ RUN_BY = {
     CURL.strip(): "test_the_answer_that_the_readme_shows_is_real",
     SERVE_ONE_LINE: "test_the_ways_to_serve_serve",
     SERVE_FILE: "test_the_ways_to_serve_serve",
+    **dict.fromkeys(DIALECT.splitlines(), "test_the_dialects_are_shown"),
     "docker build --tag countermark .": "test_packaging, as far as it goes without an engine",
     "docker run --publish 8080:8080 --volume ./countermark:/etc/countermark countermark": "test_packaging",
 }
@@ -168,7 +174,22 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_it_can_be_read_in_one_sitting() -> None:
-    assert len(README.splitlines()) <= 200
+    assert len((BEFORE_APIS + AFTER_APIS).splitlines()) <= 220
+
+
+def test_the_table_of_apis_is_that_of_the_tables() -> None:
+    """To write it anew: put what ``countermark dialect list --markdown`` says between the two comments."""
+    assert APIS.strip() == as_markdown([table.dialect for table in shipped_tables(examples=True)[0].values()])
+
+
+def test_the_dialects_are_shown(tmp_path: Path) -> None:
+    answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}}]}
+    (tmp_path / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+
+    for command in DIALECT.splitlines():
+        said = run(tmp_path, *shlex.split(command)[1:])
+        assert (0, "") == (said.returncode, said.stderr)
+        assert "openai.chat" in said.stdout
 
 
 def _names(tree: str) -> set[str]:

@@ -86,7 +86,7 @@ def unbounded(size: int) -> None:
     """Memory without an end."""
 
 
-def response(body: bytes = PNG, kind: str = "image/png", status: int = 200, **more: str) -> list[Step]:
+def response(body: bytes = PNG, kind: str = "image/png", status: int = 200, **more: str) -> list[bytes]:
     fields = {"content-type": kind, "content-length": str(len(body))} | {
         name.replace("_", "-"): value for name, value in more.items()
     }
@@ -142,7 +142,8 @@ async def test_a_name_that_leads_inside_is_refused(address: str) -> None:
 
 
 async def test_a_name_without_an_address() -> None:
-    for names in ({}, {"images.example": [[]]}, {"images.example": [["nonsense"]]}):
+    tables: list[dict[str, list[list[str]]]] = [{}, {"images.example": [[]]}, {"images.example": [["nonsense"]]}]
+    for names in tables:
         with pytest.raises(FetchError, match="has no address"):
             await fetcher(Network(names, {})).fetch(URL, HOSTS, unbounded)
 

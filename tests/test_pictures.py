@@ -13,9 +13,9 @@ from PIL import Image
 from proxy.label.aigc import Aigc
 from proxy.labelling.medium import UNASKED
 from proxy.media.formats import find
-from tests.chats import event, read
+from tests.chats import CHAT, asks, chunk, event, read, text_of
 from tests.downstream import ask, connected, request
-from tests.running import countermark, until
+from tests.running import NOTICE, countermark, until
 from tests.scripted import Received, Wire, scripted
 
 IMAGES = b"/v1/images/generations"
@@ -111,6 +111,37 @@ async def test_what_stands_behind_a_picture_waits_for_it_and_no_longer() -> None
         while piece := await client.piece():
             rest += piece
     assert [1, 1] == [len(labels(picture)) for picture in pictures(read(first + rest))]
+
+
+async def test_text_and_pictures_of_a_chat_in_one_stream() -> None:
+    """The text that comes behind a picture leaves behind it, and each has its label."""
+    url = f"data:image/png;base64,{PICTURE}"
+    image = {"type": "image_url", "image_url": {"url": url}}
+    sent = [
+        chunk({"content": "Here "}),
+        chunk({"content": "it ", "images": [image]}),
+        chunk({"content": "is."}, "stop"),
+    ]
+
+    async def handler(_: Received, wire: Wire) -> None:
+        await wire.sse_head()
+        await wire.chunk(b"".join(map(event, [*sent, "[DONE]"])))
+        await wire.end()
+
+    async with scripted(handler) as upstream, countermark(upstream.url) as here:
+        answer = await ask(here.address, "POST", CHAT, asks(stream=True))
+        record = here.only()
+    assert (200, True) == (answer.status, answer.whole)
+    assert NOTICE + "Here it is." == text_of(answer.body)
+    out = read(answer.body)
+    labelled = out[1]["choices"][0]["delta"]["images"][0]["image_url"]["url"]
+    head, _, data = labelled.partition(",")
+    assert ("data:image/png;base64", 1) == (head, len(labels(base64.b64decode(data, validate=True))))
+    out[1]["choices"][0]["delta"]["images"][0]["image_url"]["url"] = url
+    assert sent[1:] == out[1:-1]
+    assert ["[DONE]"] == out[-1:]
+    assert {"text", "image"} == {item.kind for item in record.items}
+    assert 2 == len({item.produce_id for item in record.items})
 
 
 @pytest.mark.parametrize("on_failure", ["block", "pass"])

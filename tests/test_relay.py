@@ -93,7 +93,7 @@ async def test_a_whole_answers_record_is_on_disk_before_it_leaves() -> None:
     assert (record.state, record.outcome, record.status, record.streaming) == ("whole", "labelled", 200, False)
     assert (record.method, record.model, record.upstream, record.route) == ("POST", "m", "models", "/**")
     assert record.trace_id == "0af7651916cd43dd8448eb211c80319c"
-    assert record.because == ("cn-gb45438/text",)
+    assert record.because == ("cn-gb45438/text", "cn-gb45438/image")
     assert record.tenant
     assert "sk-1" not in record.tenant
     assert record.bytes_in < record.bytes_out == len(answer.body)

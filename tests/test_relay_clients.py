@@ -19,8 +19,8 @@ REQUESTS: dict[str, bytes] = {
     "claimed stream": request("POST", CHAT, asks(stream=True)),
     "claimed, stored": request("GET", CHAT + b"/chatcmpl-1"),
     "claimed form": request("POST", b"/v1/images/edits", FORM, MULTIPART),
-    "unclaimed": request("GET", b"/v1/files/1/content"),
-    "unclaimed with a body": request("POST", b"/v1/responses", b'{"input":"hi"}'),
+    "unclaimed": request("GET", b"/v1/files/1"),
+    "unclaimed with a body": request("POST", b"/v1/novelties", b'{"input":"hi"}'),
     "unclaimed upload in chunks": request(
         "POST", b"/v1/files", b"3\r\nabc\r\n0\r\n\r\n", [(b"transfer-encoding", b"chunked")]
     ),
@@ -160,7 +160,7 @@ async def test_a_slow_client_holds_the_upstream_back(claimed: bool, transport: s
 
     async with scripted(handler) as upstream, countermark(upstream.url, upstream={"transport": transport}) as here:
         async with connected(here.address, receive_buffer=65_536) as client:
-            target = CHAT if claimed else b"/v1/responses"
+            target = CHAT if claimed else b"/v1/novelties"
             await client.send(request("POST", target, asks(stream=True)))
             await client.begin()
             await client.until(b"Hello")

@@ -146,7 +146,7 @@ async def test_an_unclaimed_response_that_ends_early_is_cut(steps: Sequence[Step
         scripted(steps) as upstream,
         countermark(upstream.url, upstream={"transport": transport}, limits={"idle": "200 ms"}) as here,
     ):
-        answer = await ask(here.address, "GET", b"/v1/files/1/content")
+        answer = await ask(here.address, "GET", b"/v1/files/1")
     assert answer.status == 200
     assert not answer.whole
     assert b"0123456789".startswith(answer.body[:10])

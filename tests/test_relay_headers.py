@@ -8,7 +8,7 @@ from tests.downstream import Answer, ask, connected, request
 from tests.running import NOTICE, countermark
 from tests.scripted import CLOSE, Received, Wire, scripted
 
-TARGETS = [(b"POST", CHAT, asks()), (b"POST", b"/v1/responses", asks()), (b"GET", b"/v1/models", b"")]
+TARGETS = [(b"POST", CHAT, asks()), (b"POST", b"/v1/novelties", asks()), (b"GET", b"/v1/models", b"")]
 CLAIMED = TARGETS[0]
 
 

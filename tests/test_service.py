@@ -6,7 +6,8 @@ import pytest
 
 from proxy.counts import LONGEST_PATH, Counts
 from proxy.keys import Keys
-from proxy.service import Service, service
+from proxy.labelling.message import Headers, RequestHead
+from proxy.service import Claim, Service, service
 from proxy.settings import load
 from tests.chats import CHAT, asks, chat
 from tests.downstream import ask
@@ -17,23 +18,80 @@ from tests.scripted import scripted
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Service:
-    return service(load(configure(tmp_path, "http://127.0.0.1:1")), Keys.ephemeral(bytes(32)), None)
+    return made(tmp_path)
+
+
+def made(folder: Path, **upstream: str) -> Service:
+    return service(load(configure(folder, "http://127.0.0.1:1", upstream=upstream)), Keys.ephemeral(bytes(32)), None)
+
+
+def claimed(by: Service, method: str, target: bytes, headers: Headers | None = None) -> Claim:
+    return by.claim(RequestHead(method, target, headers or []), target.partition(b"?")[0])
 
 
 def test_paths_are_remembered_unless_they_are_long(shared: Service) -> None:
     for length, remembered in ((500, True), (600, False), (60_000, False)):
         path = b"/v1/" + b"x" * (length - 4)
-        first, second = shared.claim("POST", path), shared.claim("POST", path)
+        first, second = claimed(shared, "POST", path), claimed(shared, "POST", path)
         assert first == second
         assert remembered is (first is second)
-        assert shared.claim("POST", b"/" * length + CHAT).dialect == shared.claim("POST", CHAT).dialect
+        assert claimed(shared, "POST", b"/" * length + CHAT).dialect == claimed(shared, "POST", CHAT).dialect
+
+
+ACTION = [(b"x-tc-action", b"ChatCompletions")]
+
+
+@pytest.mark.parametrize(
+    ("expected", "server", "method", "target", "headers"),
+    [
+        ("openai.chat", "openai", "POST", CHAT, []),
+        ("tgi", "openai", "POST", b"/generate", []),
+        ("sglang.generate", "sglang", "POST", b"/generate", []),
+        ("hunyuan", "openai", "POST", b"/", ACTION),
+        (None, "openai", "POST", b"/", []),
+        ("hunyuan", "tgi", "POST", b"/", ACTION),
+        ("tgi", "tgi", "POST", b"/", []),
+        ("comfyui", "openai", "GET", b"/view?filename=a.png", []),
+        ("comfyui", "openai", "GET", b"/view?type=input&type=output", []),
+        (None, "openai", "GET", b"/view?type=input", []),
+    ],
+)
+def test_who_claims_a_request(
+    expected: str | None, server: str, method: str, target: bytes, headers: Headers, tmp_path: Path
+) -> None:
+    """The upstream's kind, the fields and the query choose among those that the path leaves; the next best is next."""
+    shared = made(tmp_path, server=server)
+    for _ in range(2):
+        claim = claimed(shared, method, target, headers)
+        assert expected == (claim.dialect.name if claim.dialect else None)
+        assert claim.route is not None
+
+
+def test_what_is_chosen_for_one_request_is_not_remembered_for_another(shared: Service) -> None:
+    assert [claimed(shared, "POST", b"/", headers).dialect is None for headers in (ACTION, [], ACTION)] == [
+        False,
+        True,
+        False,
+    ]
+    assert len(shared._claims) == 1
+
+
+def test_the_model_that_a_path_names(shared: Service) -> None:
+    assert claimed(shared, "POST", b"/v1beta/models/Gemini-3:generateContent").model == "Gemini-3"
+    assert claimed(shared, "POST", CHAT).model == ""
+
+
+def test_what_is_harmless_is_known_where_no_dialect_claims_it(shared: Service) -> None:
+    assert claimed(shared, "GET", b"/").harmless == "a server's greeting"
+    assert claimed(shared, "POST", b"/").harmless == ""
+    assert claimed(shared, "POST", CHAT).harmless == ""
 
 
 def test_a_language_that_is_too_long_says_nothing(shared: Service) -> None:
-    decisions = {"text": decision()}
-    plain = shared.terms(decisions, "", trusted=False)
-    assert shared.terms(decisions, "en," * 200, trusted=False) is plain
-    assert shared.terms(decisions, "en", trusted=False) is not plain
+    decisions, (route,) = {"text": decision()}, shared.settings.routes
+    plain = shared.terms(decisions, "", route)
+    assert shared.terms(decisions, "en," * 200, route) is plain
+    assert shared.terms(decisions, "en", route) is not plain
 
 
 def test_of_a_long_path_only_the_beginning_is_told_of() -> None:

@@ -15,6 +15,8 @@ def test_the_starter_set() -> None:
     assert "provider" in read(sample()).data
 
 
-def test_every_dialect_table_is_yaml() -> None:
-    for source in dialect_sources():
+def test_the_examples_of_a_table_stand_last() -> None:
+    for source, short in zip(dialect_sources(), dialect_sources(examples=False), strict=True):
         assert source.data
+        if source.data != short.data:
+            assert source.data == short.data | {"examples": source.data["examples"]}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from proxy.dialects.examples import Example
-from proxy.dialects.paths import Condition, Path
+from proxy.dialects.paths import Condition, Each, Path
 
 MediaKind = Literal["image", "audio", "video"]
 Kind = Literal["text"] | MediaKind
@@ -13,6 +13,16 @@ Mode = Literal["delta", "full", "cumulative"]
 Shows = Literal["json", "choice", "splice"]
 PicturePlace = int | Literal["prefixed", "text"]
 Names = tuple[str, ...]
+
+
+def words_of(path: Path) -> tuple[bytes, ...]:
+    """Strings of which a JSON text holds one, if the path leads anywhere in it and names are spelled without escapes:
+    the last member's name, or the types that a filter behind it asks for."""
+    last = path.steps[-1] if path.steps else ""
+    if isinstance(last, Each) and last.wanted and not last.negated:
+        return tuple(f'"{value}"'.encode() for value in last.wanted)
+    names = [step for step in path.steps if isinstance(step, str)]
+    return (f'"{names[-1]}"'.encode() if names else b"",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +76,14 @@ class TextRule:
     unlabelled: tuple[Path, ...] = ()
     first: str = field(init=False)
     """The member by which an element of the expected shape is known; empty where any will do."""
+    leaf: str = field(init=False)
+    """The member that the text stands in; empty where the rule has none."""
 
     def __post_init__(self) -> None:
         leading = self.span or self.text
         object.__setattr__(self, "first", leading.names[0] if leading and leading.names else "")
+        leaf = (self.text.names or (self.span or self.each).names)[-1] if self.text else ""
+        object.__setattr__(self, "leaf", leaf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +100,11 @@ class MediaRule:
     when: tuple[Condition, ...] = ()
     media_type: str = ""
     inline: str = ""
+    words: tuple[bytes, ...] = field(init=False)
+    """What the JSON text of a document that the rule finds anything in holds one of."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", words_of(self.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,19 @@ content in a place that the table does not know; what is recognised may still ho
 know (``unknown``), and then it is not understood.
 """
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from proxy.dialects import hidden, media
-from proxy.dialects.dialect import Dialect, TextRule
+from proxy.dialects.dialect import Dialect, MediaRule, Mode, TextRule
 from proxy.dialects.hidden import Place, is_empty
 from proxy.dialects.media import Medium
 from proxy.dialects.paths import MISSING, Condition, Each, Found, Path
 
+_escaped = re.compile(rb"\\u00[2-7]").search  # a letter of a name, perhaps
 _OPEN = (None, False, "", "null")  # what servers write into ``close`` while a unit goes on
 
 
@@ -71,7 +73,8 @@ class _Rules:
 
     def __init__(self, rules: tuple[TextRule, ...]) -> None:
         self.all = rules
-        self.leaves = frozenset((rule.text.names or (rule.span or rule.each).names)[-1] for rule in rules if rule.text)
+        self.leaves = frozenset(rule.leaf for rule in rules if rule.leaf)
+        self.words = tuple((leaf, f'"{leaf}"'.encode()) for leaf in self.leaves)
         # What a negated filter keeps out (``[?!thought]``) is known: the table says that it is no text for people.
         steps = [step for rule in rules for path in (rule.each, rule.span) if path for step in path.rest]
         self.flags = tuple({step.where for step in steps if isinstance(step, Each) and step.negated})
@@ -100,16 +103,21 @@ class _Rules:
 rules_of = lru_cache(maxsize=256)(_Rules)
 
 
-def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Content:
-    """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document."""
+def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any, data: bytes = b"") -> Content:
+    """Run the text rules ``rules`` and the dialect's media rules over a parsed JSON document.
+
+    ``data``, the JSON text that it was parsed from, if it is known, tells at a glance what need not be looked for.
+    """
     table = rules_of(rules)
+    data = b"" if b"\\u00" in data and _escaped(data) else data
     found = Content([], [], recognised=False)
     taken: set[Place] = set()
-    if dialect.media:
-        known, found.medium = media.find(dialect.media, document, found.media)
-        found.recognised = known and not rules
+    others: set[Place] = set()
+    if dialect.media and (not data or not rules or _holds_one(media_words(dialect.media), data)):
+        held, others = media.find(dialect.media, document, found.media)
+        found.recognised = held and (not rules or bool(found.media))
         taken = {medium.place for medium in found.media}
-    units: dict[Hashable, Unit] = {}
+    units: dict[tuple[Hashable, Mode | None], Unit] = {}
     read: set[tuple[int, str]] = set()
     each: Path | None = None
     elements: list[Found] = []
@@ -123,25 +131,44 @@ def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any) -> Con
             found.recognised = bool(rule.each.rest) and Path("", rule.each.names).value(document) == []
         for place, element in elements:
             if type(element) is not dict:
-                if element:
+                if element and place:
                     found.unknown = place
                 continue
-            found.recognised = found.recognised or not rule.first or rule.first in element
+            known = not rule.first or rule.first in element or _closes(rule, element)
+            if not known and not place:
+                continue  # the document itself is an element of whatever shape
+            found.recognised = found.recognised or known
             unit = _unit(units, rule, document, place, element)
             if rule.text is not None:
                 _read(table, rule, unit, found, read, taken)
             _mark_end(rule, unit)
             for path in rule.unlabelled:
-                for at, value in path.find(element, place) if path.names[0] in element else ():
-                    if not is_empty(value):
-                        found.medium = at
+                if path.names[0] in element:
+                    for at, value in path.find(element, place):
+                        if not is_empty(value):
+                            found.medium = at
     found.units = list(units.values())
-    _judge(dialect, table, document, found, read)
+    if others and (others := others.difference(*({part for part, _ in unit.parts} for unit in found.units))):
+        found.medium = min(others, key=len)
+    _judge(dialect, table, document, found, data, read)
     return found
 
 
+@lru_cache(maxsize=256)
+def media_words(rules: tuple[MediaRule, ...]) -> tuple[bytes, ...]:
+    """Strings of which the JSON text of a document with media holds one."""
+    return tuple({word: None for rule in rules for word in rule.words})
+
+
+def _holds_one(words: tuple[bytes, ...], data: bytes) -> bool:
+    for word in words:  # a plain loop: this runs for every document
+        if word in data:
+            return True
+    return False
+
+
 def _judge(
-    dialect: Dialect, table: _Rules, document: Any, found: Content, read: set[tuple[int, str]]
+    dialect: Dialect, table: _Rules, document: Any, found: Content, data: bytes, read: set[tuple[int, str]]
 ) -> None:
     """Whether the document is an error, whether it is known, and whether it holds more than was read."""
     silent = False
@@ -154,8 +181,17 @@ def _judge(
             found.recognised = silent or any(condition.holds(document) for condition in dialect.known)
         if found.unknown is None and not found.media:
             found.unknown = hidden.instead(table.containers, document)
-    if found.unknown is None and not silent and table.leaves:
+    if found.unknown is None and not silent and table.leaves and not (data and _is_all_read(table, data, read)):
         found.unknown = hidden.residue(document, table.leaves, table.flags, dialect.silent, read)
+
+
+def _is_all_read(table: _Rules, data: bytes, read: set[tuple[int, str]]) -> bool:
+    """Whether every member that a text may stand in was read: there are as many as the names in the JSON text."""
+    names = [name for _, name in read]
+    for leaf, word in table.words:
+        if data.count(word) != names.count(leaf):
+            return False
+    return True
 
 
 def _all_hold(conditions: tuple[Condition, ...], document: Any, known: Path | None) -> bool:
@@ -163,14 +199,17 @@ def _all_hold(conditions: tuple[Condition, ...], document: Any, known: Path | No
     return all(one.holds(document) for one in (conditions if known is None else conditions[1:]))
 
 
-def _unit(units: dict[Hashable, Unit], rule: TextRule, document: Any, place: Place, element: Any) -> Unit:
+def _unit(
+    units: dict[tuple[Hashable, Mode | None], Unit], rule: TextRule, document: Any, place: Place, element: Any
+) -> Unit:
+    """The unit that the element is of; what is said of it in another mode stands by itself."""
     key = _key(rule, document, place, element)
-    unit = units.get(key)
+    unit = units.get((key, rule.mode))
     if unit is not None and unit.element != place:  # two elements, one key: neither may hide behind the other
         key = place
-        unit = units.get(key)
+        unit = units.get((key, rule.mode))
     if unit is None:
-        unit = units[key] = Unit(key, rule, place, element)
+        unit = units[key, rule.mode] = Unit(key, rule, place, element)
     return unit
 
 
@@ -201,7 +240,7 @@ def _read(
     assert text is not None
     if rule.span is None:
         value = _take(unit, place, unit.value, text, found, read, taken)
-        if value is not None and not (type(value) is list and text.names in table.spanned):
+        if value is not None and not _is_read_otherwise(table, text.names, value):
             found.unknown = place + text.names
         return
     holder = Path("", rule.span.names).value(unit.value)
@@ -228,6 +267,15 @@ def _read(
     else:
         upper = Path("", rule.span.names[:-1]).value(unit.value)
         read.add((id(upper), rule.span.names[-1]))
+
+
+def _is_read_otherwise(table: _Rules, names: tuple[str, ...], value: Any) -> bool:
+    """Whether another rule reads what stands in the place of a text: a list of parts, or an object with one."""
+    if type(value) is list:
+        return names in table.spanned
+    return type(value) is dict and any(
+        len(plain) > len(names) and plain[: len(names)] == names for plain in table.plain
+    )
 
 
 def _take(
@@ -258,13 +306,18 @@ def _take(
 
 
 def _mark_end(rule: TextRule, unit: Unit) -> None:
-    if rule.close is not None and not unit.closes:
-        closing = rule.close.value(unit.value)
-        unit.closes = closing is not MISSING and closing not in _OPEN
+    unit.closes = unit.closes or _closes(rule, unit.value)
     if rule.hold:
         unit.holds = True
     if rule.slot is not None:
         unit.slot = rule.slot.value(unit.value)
+
+
+def _closes(rule: TextRule, element: Any) -> bool:
+    if rule.close is None:
+        return False
+    closing = rule.close.value(element)
+    return closing is not MISSING and closing not in _OPEN
 
 
 @lru_cache(maxsize=1024)

@@ -17,33 +17,38 @@ _KINDS: dict[str, MediaKind] = {"image": "image", "audio": "audio", "video": "vi
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A medium as it is written in a document. ``kind`` is None where its media type names none that we know."""
+    """A medium as it is written in a document, in a member of ``holder``. ``kind`` is None where its media type names
+    none that we know."""
 
     place: Place
+    holder: Any
     value: str
     rule: MediaRule
     kind: MediaKind | None
 
 
-def find(rules: Sequence[MediaRule], document: Any, found: list[Medium]) -> tuple[bool, Place | None]:
+def find(rules: Sequence[MediaRule], document: Any, found: list[Medium]) -> tuple[bool, set[Place]]:
     """Add the document's media to ``found``.
 
-    Comes back: whether every element of the lists that rules look into held one, and a place where something is
+    Comes back: whether every element of the lists that rules look into held one, and the places where something is
     written in a way that no rule knows.
     """
     holders: set[Place] = set()
-    others: list[Place] = []
+    others: set[Place] = set()
     applied = [rule for rule in rules if not rule.when or all(one.holds(document) for one in rule.when)]
     for rule in applied:
         for place, value in rule.path.find(document):
             if type(value) is not str or not value:
                 continue
             if _is_written(value, rule):
-                found.append(Medium(place, value, rule, _kind(rule, document, place)))
+                holder = document
+                for step in place[:-1]:
+                    holder = holder[step]
+                found.append(Medium(place, holder, value, rule, _kind(rule, holder)))
                 holders.add(place)
             else:
-                others.append(place)
-    other = next((place for place in others if place not in holders), None)
+                others.add(place)
+    others -= holders
     known = bool(found)
     for rule in applied:
         if rule.path.rest:
@@ -52,9 +57,9 @@ def find(rules: Sequence[MediaRule], document: Any, found: list[Medium]) -> tupl
             if type(container) is list:
                 held = {place[: len(names) + 1] for place in holders if place[: len(names)] == names}
                 if len(held) < len(container):
-                    return False, other
+                    return False, others
                 known = True
-    return known, other
+    return known, others
 
 
 def _is_written(value: str, rule: MediaRule) -> bool:
@@ -66,10 +71,8 @@ def _is_written(value: str, rule: MediaRule) -> bool:
     return rule.encoding in ("base64", "hex")
 
 
-def _kind(rule: MediaRule, document: Any, place: Place) -> MediaKind | None:
+def _kind(rule: MediaRule, holder: Any) -> MediaKind | None:
     if rule.kind is not None:
         return rule.kind
-    for step in place[:-1]:
-        document = document[step]
-    media_type = document.get(rule.media_type)
+    media_type = holder.get(rule.media_type)
     return _KINDS.get(media_type.partition("/")[0].lower()) if isinstance(media_type, str) else None

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import islice
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the C scanner, absent from the stubs
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ Span = tuple[int, int]
 T = TypeVar("T")
 
 _BACKSLASH, _QUOTE = b'\\"'
+_LONGEST_CHARACTER = 12  # bytes: a pair of escapes
 
 _decoder = json.JSONDecoder(strict=False)
 _scan: Any = _decoder.scan_once  # type: ignore[attr-defined]  # (text, index) -> (value, end)
@@ -31,6 +33,8 @@ _colon = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match
 _space = re.compile(r"[ \t\n\r]*").match
 _after_name = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*").match
 _escaped_ascii = re.compile(rb"\\u00[2-7]").search
+_high_surrogate = re.compile(rb"\\u[dD][89abAB]").match
+_low_surrogate = re.compile(rb"\\u[dD][c-fC-F]").match
 _characters = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}",
     re.DOTALL,
@@ -127,12 +131,45 @@ def _child(holder: Any, step: str | int) -> Any:
 
 
 def within(data: bytes, span: Span, start: int, stop: int | None) -> Span:
-    """Where the characters ``[start:stop]`` of the JSON string at ``span`` stand, as spelled; counts as slices do."""
-    first = span[0] + 1
-    bounds = [first, *(match.end() for match in _characters(data, first, span[1] - 1))]
-    last = len(bounds) - 1
-    begin, end, _ = slice(start, stop).indices(last)
-    return bounds[begin], bounds[max(begin, end)]
+    """Where the characters ``[start:stop]`` of the JSON string at ``span`` stand, as spelled; counts as slices do.
+
+    What lies at one end of a long string costs no more than what lies at that end of a short one.
+    """
+    first, end = span[0] + 1, span[1] - 1
+    if start >= 0 and stop is not None and stop >= 0:
+        bounds = [first, *(match.end() for match in islice(_characters(data, first, end), max(start, stop)))]
+    else:
+        few = start < 0 and (stop is None or stop < 0)
+        bounds = _last_bounds(data, first, end, -start if few else len(data))
+    begin, finish, _ = slice(start, stop).indices(len(bounds) - 1)
+    return bounds[begin], bounds[max(begin, finish)]
+
+
+def _last_bounds(data: bytes, first: int, end: int, count: int) -> list[int]:
+    """The bounds of the last ``count`` characters between ``first`` and ``end``, or of some more, or of all."""
+    reach = 4 * count + _LONGEST_CHARACTER
+    while True:
+        at = _bound_before(data, first, end - reach)
+        bounds = [at, *(match.end() for match in _characters(data, at, end))]
+        if at == first or len(bounds) > count:
+            return bounds
+        reach *= 2
+
+
+def _bound_before(data: bytes, first: int, at: int) -> int:
+    """A place near ``at`` or in front of it where a character begins; ``first`` is one."""
+    while at > first:
+        escape = data.rfind(b"\\", first, at)
+        if at - escape > _LONGEST_CHARACTER or escape < 0:  # no escape reaches as far as this
+            while data[at] & 0xC0 == 0x80:
+                at -= 1
+            return at
+        if data[escape - 1] == _BACKSLASH and (escape - len(data[first:escape].rstrip(b"\\")) - first) % 2:
+            return escape - 1  # of a row of them, every other one is escaped
+        if not (_low_surrogate(data, escape) and _high_surrogate(data, escape - 6)):
+            return escape
+        at = escape - 5  # the second half of a pair: it begins with the first
+    return first
 
 
 def _values_of(data: bytes, name: bytes) -> list[int]:

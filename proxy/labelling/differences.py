@@ -1,6 +1,7 @@
-"""What is different between two JSON documents, place by place, in the order of the later one."""
+"""What is different between two answers: record by record, and in a JSON document place by place."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from proxy.dialects.engine import spell
@@ -35,3 +36,43 @@ def differences(before: Any, after: Any, place: Place = ()) -> Iterator[Differen
             yield from differences(old, new, (*place, index))
     elif before is not after and (type(before) is not type(after) or before != after):
         yield Difference(place, before, after)
+
+
+class Pair(NamedTuple):
+    """A record that came with the one that left for it; ``came`` None: one that was added in front of ``number``."""
+
+    number: int
+    came: bytes | None
+    left: bytes
+
+
+def paired(came: Sequence[bytes], left: Sequence[bytes]) -> Iterator[Pair]:
+    """The data of records that left, each with that of the one which it was: a label only ever makes a record grow."""
+    index, added = 0, len(left) - len(came)
+    for data in left:
+        if index < len(came) and (added <= 0 or data == came[index] or _grew(parsed(came[index]), parsed(data))):
+            yield Pair(index, came[index], data)
+            index += 1
+        else:
+            added -= 1
+            yield Pair(index, None, data)
+
+
+def parsed(data: bytes) -> Any:
+    """A record's data as a document; what is no JSON is its own text."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode("utf-8", "replace")
+
+
+def _grew(before: Any, after: Any) -> bool:
+    return all(map(_is_growth, differences(before, after)))
+
+
+def _is_growth(one: Difference) -> bool:
+    if one.before is NOTHING:
+        return True
+    if isinstance(one.before, str) and isinstance(one.after, str):
+        return one.before in one.after
+    return type(one.before) is int and type(one.after) is int and one.before < one.after

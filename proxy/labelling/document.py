@@ -36,7 +36,7 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
         document = parse(body)
     except FramingError:
         raise LabellingError("the answer is not JSON") from None
-    found = content(dialect, dialect.body, document)
+    found = content(dialect, dialect.body, document, body)
     if found.error:
         refuse_unknown(dialect, found)
         done.error = True
@@ -47,11 +47,11 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     places: list[Place] = []
     for unit in found.units:
         places += _text(dialect, asked, done, unit, body)
-    places += pictures(done, found.media, body)
     if dialect.links:
         places += links(dialect, done, document, body)
     if "body" in done.mark.carriers:
         places += _metadata(dialect, done, document, body)
+    places += pictures(done, found.media, body)  # behind the metadata: a picture says where its label is
     return finished(body, places)
 
 
@@ -156,15 +156,25 @@ def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
     found = spans(body, [medium.place for medium in wanted]) if wanted else {}
     for medium in wanted:
         start, end = found[medium.place]
-        encoding = medium.rule.encoding
-        picture = Picture(
-            medium.value.encode("ascii", "replace"), encoding, spell(medium.place), done.number(), mark
-        )
+        encoding, kind = medium.rule.encoding, medium.kind
+        data = medium.value.encode("utf-8" if encoding == "url" else "ascii", "replace")
+        picture = Picture(data, encoding, spell(medium.place), done.number(), mark, kind or "image")
         if encoding == "url" and mark.urls == "inline":
-            name = body.rindex(b'"', 0, body.rindex(b'"', 0, start))
-            places.append((name + 1, body.index(b'"', name + 1), quote(medium.rule.inline)))
-        places.append((start + 1, end - 1, picture))
+            places += _inlined(medium, picture, body, start, end)
+        else:
+            places.append((start + 1, end - 1, picture))
     return places
+
+
+def _inlined(medium: Medium, picture: Picture, body: bytes, start: int, end: int) -> list[Place]:
+    """The places that turn a URL at ``start`` into base64 in a member of another name, which may be there and null."""
+    other = (*medium.place[:-1], medium.rule.inline)
+    if medium.rule.inline in medium.holder:
+        at, to = spans(body, [other])[other]
+        return [(start, end, b"null"), (at, at, b'"'), (at, to, picture), (to, to, b'"')]
+    name = body.rindex(b'"', 0, body.rindex(b'"', 0, start))
+    renamed = (name + 1, body.index(b'"', name + 1), quote(medium.rule.inline))
+    return [renamed, (start + 1, end - 1, picture)]
 
 
 def links(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:

@@ -136,9 +136,9 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
     ``headers`` are the upstream's, ``policy`` the policy set's short digest, ``seconds`` the Unix time.
     """
     out: Headers = [(POLICY, policy)]
-    if done.failure:
+    if done.failure or done.left:
         out.append((STATUS, b"unlabelled"))
-    elif not done.error or done.parts:
+    if not done.failure and (not done.error or done.parts):
         if "header" in done.mark.carriers:
             out.append((AIGC, done.aigc_json))
         if "disclosure" in done.mark.carriers:

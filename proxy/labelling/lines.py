@@ -30,20 +30,17 @@ class LinesLabeller:
     def __init__(self, dialect: Dialect, dialects: Mapping[str, Dialect], done: Done, limit: int) -> None:
         self._dialect, self._dialects, self._done, self._limit = dialect, dialects, done, limit
         self._splitter = Splitter()
-        self._record: Record | None = None
+        self._taken: list[bytes] = []  # the lines of this call: none of them leaves before all are labelled
         self._begun = False
 
     @property
     def retained(self) -> bytes:
-        return (self._record.raw if self._record is not None else b"") + self._splitter.rest
+        return b"".join(self._taken) + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._done.passed:
             return (data,)
-        pieces = self._take(self._splitter.feed(data))
-        if self._splitter.size > self._limit:
-            raise LabellingError(f"a line of the file is longer than {self._limit} bytes")
-        return pieces
+        return self._take(self._splitter.feed(data))
 
     def end(self) -> Sequence[Piece]:
         return () if self._done.passed else self._take(self._splitter.end())
@@ -51,12 +48,14 @@ class LinesLabeller:
     def _take(self, records: Iterable[Record]) -> Sequence[Piece]:
         pieces: list[Piece] = []
         for record in records:
-            self._record = record
+            self._taken.append(record.raw)
             pieces += self._line(record)
-            self._record = None
             if self._done.passed:
                 pieces.append(self._splitter.rest)
                 break
+        if self._splitter.size > self._limit and not self._done.passed:
+            raise LabellingError(f"a line of the file is longer than {self._limit} bytes")
+        self._taken.clear()
         return pieces
 
     def _line(self, record: Record) -> Sequence[Piece]:

@@ -44,9 +44,7 @@ def linked(headers: Headers, names: Collection[str], upstream: str, public: str 
     if not names:
         return headers
     wanted = {name.encode() for name in names}
-    return [
-        (name, _field(value, upstream, public) if name in wanted and value else value) for name, value in headers
-    ]
+    return [(name, _field(value, upstream, public) if name in wanted and value else value) for name, value in headers]
 
 
 def _field(value: bytes, upstream: str, public: str | None) -> bytes:

@@ -17,7 +17,7 @@ from proxy.framing.json_text import spans
 from proxy.framing.record import Record
 from proxy.label.aigc import parse as parse_aigc
 from proxy.label.errors import LabelError
-from proxy.labelling.differences import NOTHING, Place, differences
+from proxy.labelling.differences import NOTHING, Place, differences, parsed
 from proxy.labelling.trial import Ran
 from proxy.labelling.wire import filled, records, shape
 
@@ -93,9 +93,9 @@ class _Comparison:
             return
         if not changes:
             if left.raw != came.raw:
-                yield from self._compared(name, _parsed(came.data), _parsed(came.data), left, exactly=True)
+                yield from self._compared(name, parsed(came.data), parsed(came.data), left, exactly=True)
             return
-        document = _parsed(came.data)
+        document = parsed(came.data)
         meant = deepcopy(document)
         places: list[Place] = []
         for spelled, value in changes.items():
@@ -116,7 +116,7 @@ class _Comparison:
     def _compared(self, name: str, came: Any, meant: Any, left: Record, *, exactly: bool = False) -> Iterator[str]:
         """What a record that left says otherwise than is meant."""
         assert left.data is not None
-        actual = _parsed(left.data)
+        actual = parsed(left.data)
         if left.fields and isinstance(meant, dict):
             fields = {key: value for key, value in meant.items() if key.startswith(":")}
             if fields.items() - left.fields.items():
@@ -212,14 +212,6 @@ def _at(document: Any, place: Place) -> Any:
         except (KeyError, IndexError, TypeError):
             return NOTHING
     return document
-
-
-def _parsed(data: bytes) -> Any:
-    """A record's data as a document; what is no JSON is its own text."""
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data.decode("utf-8", "replace")
 
 
 def _text(data: bytes | None) -> str:

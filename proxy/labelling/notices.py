@@ -19,6 +19,7 @@ class Notices:
     def __init__(self, words: Iterable[str]) -> None:
         self._words = tuple(sorted(words, key=len, reverse=True))
         self._initials = frozenset(word[0] for word in self._words)
+        self._finals = frozenset(word.rstrip()[-1:] for word in self._words)
         # As far from the end as all of them in a row can begin, with some white space.
         self._reach = sum(map(len, self._words)) + 16
         either = "|".join(map(re.escape, self._words)) or r"(?!)"
@@ -49,7 +50,10 @@ class Notices:
     def trailing(self, text: str) -> tuple[int, int] | None:
         """Where the notice at the end of a text stands, with its blank line."""
         offset = max(len(text) - self._reach, 0)
-        match = self._trailing(text[offset:])
+        tail = text[offset:]
+        if tail.rstrip()[-1:] not in self._finals:
+            return None
+        match = self._trailing(tail)
         if match is None:
             return None
         return match.start(1) + offset, match.end(1) + offset

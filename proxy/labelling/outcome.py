@@ -16,10 +16,10 @@ _VISIBLE = frozenset({"prefix", "suffix", "badge"})
 
 class TextDone(NamedTuple):
     """What was done to one unit of text, as in a record's item, with the text before and after instead of digests;
-    both are empty where it was not gathered (a stream). ``index`` counts the answer's items. The item is made only where
-    a record is kept."""
+    both are empty where it was not gathered (a stream). ``number`` counts the answer's items. The item is made only
+    where a record is kept."""
 
-    index: int
+    number: int
     unit: str
     placed: tuple[str, ...]
     skipped: str
@@ -28,7 +28,7 @@ class TextDone(NamedTuple):
 
     def item(self, mark: Mark) -> Item:
         """The record's item."""
-        produce_id = mark.of_item(self.index).produce_id
+        produce_id = mark.of_item(self.number).produce_id
         placed = (*self.placed, *mark.envelope)
         digest = mark.operator.digest
         if not self.before or digest is None:
@@ -44,8 +44,8 @@ class Done:
     """What was done to one answer so far.
 
     ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
-    sent an error with status 200, ``left`` what was let go without a label because the configuration says so, ``passed`` why it needs none. ``live``
-    tells of the units of a stream that is under way.
+    sent an error with status 200, ``left`` what was let go without a label because the configuration says so, ``passed``
+    why it needs none. ``live`` tells of the units of a stream that is under way.
     """
 
     mark: Mark

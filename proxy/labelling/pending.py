@@ -1,5 +1,6 @@
 """A record of a stream that has not left, and its bytes once it does: only what was asked for is changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +55,7 @@ class Pending:
         if not pictures:
             return record.with_data(b"".join([piece for piece in pieces if isinstance(piece, bytes)])).raw
 
-        def join(results: "list[bytes] | tuple[bytes, ...]") -> bytes:
+        def join(results: Sequence[bytes]) -> bytes:
             made = iter(results)
             return record.with_data(
                 b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces])

@@ -10,11 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from proxy.dialects.dialect import PicturePlace
-from proxy.framing.websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, PROTOCOL_ERROR, TEXT, Frames, Head, SocketFault, frame
+from proxy.framing.websocket import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    TEXT,
+    Frames,
+    Head,
+    SocketFault,
+    frame,
+)
+from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import failed
 from proxy.labelling.outcome import Done
 from proxy.labelling.picture import Picture
 from proxy.labelling.transform import Conclude, Piece, Work
+from proxy.record.exchange import Item
+from proxy.record.outcome import Outcome
 
 MOST_ITEMS = 1000  # of one socket's record: a socket may live for days
 
@@ -50,8 +65,7 @@ class SocketLabeller:
     """The direction towards the client, with pictures in its binary messages. ``places``: where the picture begins in
     messages of a type (see ``Dialect.socket``). ``limit``: the most bytes of a message.
 
-    ``concluded`` says that a close frame has been given out, ``unlisted`` how many pictures are labelled for which the
-    record has no room.
+    ``concluded`` says that a close frame has been given out.
     """
 
     __slots__ = ("_control", "_done", "_frames", "_head", "_held", "_message", "_payload", "_places", "concluded")

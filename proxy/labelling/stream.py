@@ -142,7 +142,7 @@ class StreamLabeller:
             raise LabellingError("a record of the stream is not JSON") from None
         if record.fields and isinstance(document, dict):
             document = {**record.fields, **document}
-        found = content(self._dialect, self._dialect.stream, document)
+        found = content(self._dialect, self._dialect.stream, document, data)
         refuse_unknown(self._dialect, found)
         if self._over and any(unit.parts for unit in found.units):
             raise LabellingError("text came behind the record that ends the stream")
@@ -157,9 +157,9 @@ class StreamLabeller:
         self._recognised |= found.recognised and not harmless
         # Where there is content beside it, the error is told at the end: the head that leaves before claims a label.
         self._done.error = self._error and not self._recognised
-        if not found.recognised or found.error:
+        if found.error:
             return
-        if self._member is not None:
+        if found.recognised and self._member is not None:
             self._mark_record(self._member, pending)
         for unit in found.units:
             self._texts.step(unit, pending)

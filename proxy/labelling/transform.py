@@ -31,6 +31,12 @@ class Conclude:
 Piece = bytes | Work | Conclude
 
 
+def plain(piece: Piece) -> bytes:
+    """The bytes of a piece that is no Work."""
+    assert not isinstance(piece, Work), "Work has a result in its place"
+    return piece.data if isinstance(piece, Conclude) else piece
+
+
 class Transform(Protocol):
     """Something that a body goes through."""
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.guard import Guard
-from proxy.labelling.mark import Mark, Operator, mark, terms
+from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
-from proxy.labelling.picture import Studio, label_picture
+from proxy.labelling.picture import Picture, Studio, label_picture
 from proxy.labelling.plan import Bounds, framing, label
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Piece, Work
@@ -20,6 +20,8 @@ from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
 
 PRODUCE_ID = "0" * 32
+
+_LATER = "what is linked to is labelled when it is fetched from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,15 @@ class Bench:
     studio: Studio
     bounds: Bounds
     dialects: Mapping[str, Dialect]
+    trusted: bool = False
+    urls: Urls = "refuse"
+    home: Home | None = None
 
     @property
     def mark(self) -> Mark:
         """The mark of every answer on this bench."""
-        return mark(self.operator, terms(self.decisions, "", trusted=False), PRODUCE_ID)
+        agreed = terms(self.decisions, "", trusted=self.trusted, urls=self.urls, home=self.home)
+        return mark(self.operator, agreed, PRODUCE_ID)
 
 
 @dataclass(slots=True)
@@ -78,7 +84,7 @@ def _take(pieces: Sequence[Piece], guard: Guard, done: Done, bench: Bench, ran: 
         match piece:
             case Work(pictures, join, raw):
                 try:
-                    labelled = [label_picture(picture, bench.studio) for picture in pictures]
+                    labelled = [_labelled(picture, bench) for picture in pictures]
                 except LabellingError as error:
                     out += [raw, *(one for one in guard.fail(str(error)) if isinstance(one, bytes))]
                     continue
@@ -89,3 +95,16 @@ def _take(pieces: Sequence[Piece], guard: Guard, done: Done, bench: Bench, ran: 
                 out.append(data)
             case _:
                 out.append(piece)
+
+
+def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:
+    """A picture with its label; for one that is a URL, what the proxy would put there, without its secrets."""
+    if picture.encoding != "url":
+        return label_picture(picture, bench.studio)
+    mark, public = picture.mark, (bench.home and bench.home.public) or ""
+    produce_id = mark.of_item(picture.index).produce_id
+    if mark.urls == "rewrite":
+        link = f"{public}/countermark/media/..."
+        return link.encode(), Item(produce_id, picture.kind, picture.unit, ("link", *mark.envelope), _LATER)
+    placed = ("badge", *mark.envelope) if mark.badge else mark.envelope
+    return b"(fetched and labelled)", Item(produce_id, picture.kind, picture.unit, placed, "")

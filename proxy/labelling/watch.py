@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Container, Hashable, Iterable
 from functools import lru_cache
 
-from proxy.dialects.dialect import Dialect, MediaRule, TextRule
-from proxy.dialects.paths import Each
+from proxy.dialects.dialect import Dialect, MediaRule, TextRule, words_of
 
 _escaped = re.compile(rb"\\u00[2-7]").search
 
@@ -49,20 +48,19 @@ class Watch:
 def _words(media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool) -> tuple[bytes, ...]:
     """Strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
     matter, what tells of the records that do more than add to a text, and members that are offsets into one."""
-    words: set[str] = {last for rule in media if isinstance(last := rule.path.steps[-1], str)}
+    words: set[bytes] = {word for rule in media for word in rule.words}
     firsts = {rule.first for rule in stream if rule.mode != "full"}
     for rule in stream:
-        for path in rule.unlabelled:
-            last = path.steps[-1]
-            words.update((last,) if isinstance(last, str) else last.wanted or () if isinstance(last, Each) else ())
+        words.update(word for path in rule.unlabelled for word in words_of(path))
         if not texts:
             continue
-        words.update(last for shift in rule.shifts if isinstance(last := shift.path.steps[-1], str))
+        words.update(word for shift in rule.shifts for word in words_of(shift.path))
         if rule.when and (rule.text is None or rule.mode == "full"):
-            words.update(rule.when[0].wanted if rule.when[0].test == "=" else rule.when[0].path.names[-1:])
+            told = rule.when[0].wanted if rule.when[0].test == "=" else rule.when[0].path.names[-1:]
+            words.update(f'"{name}"'.encode() for name in told)
         elif rule.mode == "full" and rule.text is not None:
-            words.add(rule.first if rule.first not in firsts else (rule.text.names or (rule.span or rule.each).names)[-1])
-    return tuple(f'"{word}"'.encode() for word in sorted(words))
+            words.add(f'"{rule.leaf if rule.first in firsts else rule.first}"'.encode())
+    return tuple(sorted(words))
 
 
 @lru_cache(maxsize=256)

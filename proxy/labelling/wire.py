@@ -12,7 +12,10 @@ from typing import Any, ClassVar, Final, Literal
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.examples import Example
 from proxy.framing import event_stream, json_array, ndjson, sse
+from proxy.framing.errors import FramingError
+from proxy.framing.json_text import parse
 from proxy.framing.record import NO_FIELDS, Record, Splitter
+from proxy.media.formats import find
 
 Shape = Literal["json", "medium", "lines", "sse", "ndjson", "json_array", "event_stream"]
 
@@ -87,6 +90,18 @@ def records(form: Shape, data: bytes) -> list[Record]:
     return [*splitter.feed(data), *splitter.end()]
 
 
+def guessed(dialect: Dialect, data: bytes, *, streaming: bool) -> Shape:
+    """How an answer comes that nobody has described, by its first bytes."""
+    begins = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if not streaming:
+        if find(data) is not None:
+            return "medium"
+        return "lines" if dialect.lines and not _is_json(data) else "json"
+    if data[:2] == b"\0\0":  # the first half of a length
+        return "event_stream"
+    return "ndjson" if begins == b"{" else "json_array" if begins == b"[" else "sse"
+
+
 def filled(value: Any, tokens: Mapping[str, str]) -> Any:
     """A value with each ``⟨name⟩`` in its texts replaced."""
     if isinstance(value, dict):
@@ -97,6 +112,14 @@ def filled(value: Any, tokens: Mapping[str, str]) -> Any:
         for name, instead in tokens.items():
             value = value.replace(f"⟨{name}⟩", instead)
     return value
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        parse(data)
+    except FramingError:
+        return False
+    return True
 
 
 def _json(value: Any) -> bytes:

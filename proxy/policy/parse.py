@@ -134,7 +134,7 @@ def _rule(reader: Reader, value: object, path: Path, requires: str, on_failure: 
             case ("image",):
                 notice = badge(reader, pairs["notice"], at, requires)
             case _ if not {"text", "image"}.intersection(kinds):
-                reader.fault(at, "a notice in sound or video cannot be put in yet: leave it out, and say metadata alone")
+                reader.fault(at, "a notice in sound or video cannot be put in yet: leave it out, ask for metadata")
             case _:
                 reader.fault(at, "a notice needs a rule of one kind: say when: {kind: text} or {kind: image}")
     if isinstance(value, dict) and "notice" not in pairs and "metadata" not in pairs:

@@ -10,7 +10,7 @@ TABLES = {source.path.stem: source.data for source in shipped.dialect_sources()}
 CHAT, IMAGES = parse_dialect(TABLES["openai.chat"]), parse_dialect(TABLES["openai.images"])
 
 
-@pytest.mark.parametrize(("expected", "dialect"), [({"text"}, CHAT), ({"image"}, IMAGES)])
+@pytest.mark.parametrize(("expected", "dialect"), [({"text", "image"}, CHAT), ({"image"}, IMAGES)])
 def test_kinds(expected: set[str], dialect: Dialect) -> None:
     assert expected == dialect.kinds
 

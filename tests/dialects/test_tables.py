@@ -42,7 +42,10 @@ def test_a_table_shows_what_it_does(name: str) -> None:
         (dialect.stream, lambda example: example.stream is not None),
         (dialect.stream, lambda example: example.stream is not None and example.position == "both"),
         (dialect.lines, lambda example: example.lines is not None),
-        (any(rule.kind == "image" and rule.encoding != "url" for rule in dialect.media), lambda example: "⟨png⟩" in str(example)),
+        (
+            any(rule.kind == "image" and rule.encoding != "url" for rule in dialect.media),
+            lambda example: "⟨png⟩" in str(example),
+        ),
         (dialect.errors, lambda example: "error" in example.outcome + example.about),
         (request.machine, lambda example: example.outcome == "metadata only" and example.request),
         (request.units, lambda example: request.units.value(example.request) not in (MISSING, 1)),

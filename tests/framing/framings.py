@@ -15,7 +15,7 @@ Piece = tuple[bytes, bytes | None]  # the raw bytes of a record, and its data
 
 @dataclass(frozen=True)
 class Framing:
-    """``framed`` is a stream of one record with this data; ``joined`` one of many."""
+    """How a stream is cut; streams, by what is peculiar to them; and a stream whose records hold these texts."""
 
     splitter: Callable[[], Splitter]
     streams: dict[str, list[Piece]]

@@ -186,7 +186,7 @@ def test_nothing_is_claimed_of_an_error() -> None:
     mark = marked(decision(metadata=("header", "disclosure")))
     done = Done(mark, mark.aigc.compact().encode(), error=True)
     assert ours(done) == [(b"countermark-policy", b"abcd")]
-    done.parts.append(TextDone("choices[0]", ("prefix",), ""))  # a stream that broke off with an error
+    done.parts.append(TextDone(0, "choices[0]", ("prefix",), ""))  # a stream that broke off with an error
     assert {b"countermark-policy", b"countermark-aigc", b"ai-disclosure"} == {name for name, _ in ours(done)}
 
 

@@ -27,7 +27,7 @@ def test_where_the_words_go(expected: tuple[str, str], position: Position | None
 @pytest.mark.parametrize(("expected", "language"), [("【甲】", ""), ("[b]", "en-GB, de;q=0.5"), ("【甲】", "de")])
 def test_words_by_language(expected: str, language: str) -> None:
     words = Words((("zh", "【甲】"), ("en", "[b]")))
-    made = mark(OPERATOR, terms([Decision(TextNotice(words))], language), ID)
+    made = mark(OPERATOR, terms({"text": Decision(TextNotice(words))}, language), ID)
     assert expected + "\n\n" == made.prefix
 
 
@@ -49,7 +49,10 @@ def test_several_kinds_together() -> None:
         set(made.carriers),
         made.on_failure,
     )
-    assert marked(decision(on_failure="pass"), Decision(on_failure="block")).on_failure == "pass"
+    idle = Decision(on_failure="block")
+    agreed = terms({"text": decision(on_failure="pass"), "image": idle}, "")
+    assert agreed.on_failure == "pass"
+    assert agreed.asked_of == {"text"}
 
 
 def test_a_trusted_upstreams_label_gets_a_propagator() -> None:
@@ -87,7 +90,8 @@ def test_a_label_that_we_sealed_is_believed_and_one_that_merely_names_us_is_not(
 
 
 def test_the_words_in_force_are_those_of_the_notice_in_every_language() -> None:
-    made = mark(OPERATOR, terms([Decision(TextNotice(Words((("zh", "【甲】"), ("en", "[b]")))))], "en"), ID)
+    notice = TextNotice(Words((("zh", "【甲】"), ("en", "[b]"))))
+    made = mark(OPERATOR, terms({"text": Decision(notice)}, "en"), ID)
     assert ["yes", "yes", "no"] == [made.notices.opening(text) for text in ("【甲】", "[b] Hi", WORDS)]
     assert marked(badge()).notices.opening("AI生成") == "no"
 

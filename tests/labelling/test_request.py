@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.dialects.dialect import Dialect, Match
+from proxy.dialects.table import parse_dialect
 from proxy.labelling.machine import Machine
-from proxy.labelling.request import MODEL_LENGTH, Asked, read
+from proxy.labelling.request import MODEL_LENGTH, Asked, Told, asks_for_ciphertext, read, told, unread
 from tests.labelling.answers import (
     CHAT,
     IMAGES,
@@ -97,6 +99,140 @@ def test_model(expected: str, model: object) -> None:
 )
 def test_claims_of_machine_mode(expected: Machine | None, server: str, request_: dict[str, Any]) -> None:
     assert expected == asked(server, **request_).machine
+
+
+def made(encrypted: tuple[str, ...] = (), **request: Any) -> Dialect:
+    """A dialect with these request rules."""
+    return parse_dialect(
+        {
+            "name": "made",
+            "title": "Made",
+            "matches": [{"methods": ["POST"], "path": "/"}],
+            "passes": "a test",
+            "think": ["<think>", "</think>"],
+            "encrypted": list(encrypted),
+            "request": request,
+        }
+    )
+
+
+def of(dialect: Dialect, said: Told = Told(), **request: Any) -> Asked:  # noqa: B008  a value like any other
+    return read(dialect, NOTICES, json.dumps(request).encode(), said).asked
+
+
+@pytest.mark.parametrize(
+    ("expected", "rules", "streams", "request_"),
+    [
+        (True, {"stream": "stream", "streams": True}, False, {}),
+        (True, {"stream": "stream", "streams": True}, False, {"stream": None}),
+        (True, {"stream": "stream", "streams": True}, False, {"stream": "false"}),
+        (False, {"stream": "stream", "streams": True}, False, {"stream": False}),
+        (True, {"streams": True}, False, {"stream": False}),
+        (False, {}, False, {"stream": True}),
+        (True, {}, True, {}),
+        (True, {"stream": "stream"}, True, {"stream": False}),
+    ],
+)
+def test_where_a_stream_is_the_default_or_the_path_asks_for_it(
+    expected: bool, rules: dict[str, Any], streams: bool, request_: dict[str, Any]
+) -> None:
+    assert expected is of(made(**rules), Told("", streams), **request_).streaming
+
+
+POST = frozenset({"POST"})
+
+
+@pytest.mark.parametrize(
+    ("expected", "accept"),
+    [
+        (True, b"text/event-stream"),
+        (True, b"*/*, Text/Event-Stream;q=0.9"),
+        (False, b"text/event-stream, application/json"),
+        (False, b"application/json;q=0.1,text/event-stream"),
+        (False, b"text/event-streams"),
+        (False, b"*/*"),
+        (False, b""),
+    ],
+)
+def test_a_client_that_accepts_only_events_asks_for_a_stream(expected: bool, accept: bytes) -> None:
+    assert Told("", expected) == told(made(), Match(POST, "/"), "", accept)
+    assert Told("", False) == told(made(stream="stream"), Match(POST, "/"), "", accept)
+    assert Told("", True) == told(made(stream="stream"), Match(POST, "/", streams=True), "", accept)
+
+
+def test_the_model_in_the_path_counts_where_the_body_has_none() -> None:
+    said = told(made(), Match(POST, "/"), "m" * 9999, b"")
+    assert Told("m" * MODEL_LENGTH) == said
+    assert Asked(said.model) == unread(said) == read(made(), NOTICES, b"", said).asked
+    for model in (None, 7, ""):
+        assert said.model == of(made(model="model"), said, model=model).model
+    assert said.model == of(made(), said, model="x").model
+    assert of(made(model="model"), said, model="x").model == "x"
+
+
+def test_how_a_stream_says_its_text() -> None:
+    modes = [
+        {"claim": "parameters.incremental_output=true", "mode": "delta"},
+        {"claim": "parameters.full", "mode": "full"},
+    ]
+    for expected, parameters in (
+        ("delta", {"incremental_output": True}),
+        ("delta", {"incremental_output": True, "full": 1}),
+        ("full", {"incremental_output": False, "full": 1}),
+        (None, {"incremental_output": False}),
+    ):
+        assert expected == of(made(modes=modes), parameters=parameters).mode
+    assert of(CHAT).mode is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "claims", "server", "request_"),
+    [
+        (True, [{"claim": "suffix", "servers": ["vllm"]}], "vllm", {"suffix": "}"}),
+        (False, [{"claim": "suffix", "servers": ["vllm"]}], "openai", {"suffix": "}"}),
+        (False, [{"claim": "suffix"}], "openai", {"suffix": ""}),
+        (False, [{"claim": "suffix"}], "openai", {"suffix": None}),
+        (False, [{"claim": "suffix"}], "openai", {}),
+        (True, [{"claim": "@"}], "openai", {"prompt": "x"}),
+        (True, [{"claim": "suffix"}, {"claim": "@"}], "openai", {"prompt": "x"}),
+    ],
+)
+def test_output_that_is_spliced(
+    expected: bool, claims: list[dict[str, Any]], server: str, request_: dict[str, Any]
+) -> None:
+    dialect = made(machine=[{"shows": "splice", **claim} for claim in claims]).spoken_by(server)
+    assert (Machine(splice=True) if expected else None) == of(dialect, **request_).machine
+
+
+@pytest.mark.parametrize(
+    ("expected", "headers"),
+    [
+        (True, [(b"x-key", b"AES")]),
+        (True, [(b"x-is", b"True")]),
+        (True, [(b"x-is", b"false"), (b"x-is", b"1")]),
+        (False, [(b"x-is", b" FALSE ")]),
+        (False, [(b"x-is", b""), (b"x-key", b" ")]),
+        (False, [(b"x-keys", b"AES")]),
+        (False, []),
+    ],
+)
+def test_who_asks_for_ciphertext(expected: bool, headers: list[tuple[bytes, bytes]]) -> None:
+    assert expected is asks_for_ciphertext(made(encrypted=("X-Key", "X-Is")), headers)
+    assert not asks_for_ciphertext(made(), headers)
+
+
+@pytest.mark.parametrize(
+    ("expected", "content"),
+    [
+        (True, f"<think>{'x' * 9999}</think>\n\n{PREFIX}Hi"),
+        (True, f"{PREFIX}<think>x</think>Hi"),
+        (False, f"<think>{PREFIX}</think>Hi"),
+        (False, "<think>x</think>"),
+    ],
+)
+def test_a_continuation_is_read_behind_its_reasoning(expected: bool, content: str) -> None:
+    claims = [{"claim": "last", "text": "last", "of": "last"}]
+    assert expected is (NOTICES.opening(of(made(continuation=claims), last=content).continued) == "yes")
 
 
 LABELLED = {"role": "assistant", "content": f"{WORDS}\n\nHi"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proxy.dialects.dialect import Member
 from proxy.dialects.engine import content
 from proxy.framing.sse import Block
 from proxy.labelling.suffix import closing_record
@@ -14,7 +15,7 @@ from tests.labelling.answers import CHAT
 def copy(document: dict[str, Any], at: int = 0, raw: str = "data: %s\n\n") -> tuple[bytes, Any]:
     data = json.dumps(document).encode()
     block = Block((raw % data.decode()).encode(), data)
-    made = closing_record(block, content(CHAT, CHAT.stream, document).units[at], "【S】", "AIGC")
+    made = closing_record(block, content(CHAT, CHAT.stream, document).units[at], "【S】", Member(("AIGC",)))
     assert made.data is not None
     return made.raw, json.loads(made.data)
 

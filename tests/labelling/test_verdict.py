@@ -2,12 +2,13 @@
 
 import pytest
 
-from proxy.labelling.machine import WHY, Machine
+from proxy.labelling.machine import SPLICED, WHY, Machine
 from proxy.labelling.request import Asked
 from proxy.labelling.verdict import ALREADY, CONTINUED, SILENT, Wait, verdict
 from tests.labelling.answers import RETIRED, WORDS, marked
 
 TEXT, JSON, CHOICE = Asked(), Asked(machine=Machine(json=True)), Asked(machine=Machine(choices=("yes",)))
+SPLICE = Asked(machine=Machine(splice=True), continued=WORDS)
 GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole": True}
 
 
@@ -47,6 +48,9 @@ GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole"
         (Wait.HOLD, Asked(continued=WORDS), WORDS[:1], GOING),
         (ALREADY, Asked(continued=WORDS), WORDS, GOING),
         (WHY, Asked(continued=WORDS, machine=Machine(json=True)), "{", GOING),
+        (SPLICED, SPLICE, "", GOING),
+        (SPLICED, SPLICE, "x = 1", GOING),
+        (SPLICED, SPLICE, WORDS, WHOLE),
     ],
 )
 def test_the_table(expected: Wait | str, asked: Asked, text: str, state: dict[str, bool]) -> None:

@@ -233,7 +233,7 @@ BADGE = (*IMAGE, "notice")
         *(
             (
                 NOTICE,
-                "a notice in sound or video cannot be put in yet: leave it out, and say metadata alone",
+                "a notice in sound or video cannot be put in yet: leave it out, ask for metadata",
                 (*TEXT, "when"),
                 {"kind": kind},
             )
