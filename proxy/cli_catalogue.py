@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from proxy.dialects.dialect import Dialect, Match, Member
+from proxy.labelling.wire import shape
 from proxy.settings_dialects import Table
 
 _ENCODINGS = {"base64": "base64", "hex": "hex", "data_url": "data URL", "url": "URL"}
@@ -50,7 +51,7 @@ def as_markdown(dialects: Iterable[Dialect]) -> str:
     for dialect in sorted(dialects, key=lambda one: one.name):
         cells = (
             f"{dialect.title} (`{dialect.name}`)",
-            "<br>".join(dict.fromkeys(map(_where, dialect.matches))),
+            "<br>".join(_paths(dialect)),
             ", ".join(_framings(dialect)),
             _labelled(dialect),
             _metadata(dialect),
@@ -74,9 +75,14 @@ def _spelled(match: Match) -> str:
     return f"{match.pattern} ({conditions})" if conditions else match.pattern
 
 
-def _where(match: Match) -> str:
-    conditions = _conditions(match)
-    return f"`{match.pattern}` ({conditions})" if conditions else f"`{match.pattern}`"
+def _paths(dialect: Dialect) -> list[str]:
+    """The paths in Markdown, each once, with the servers and the values of header fields that it counts for."""
+    narrowed: dict[str, list[str]] = {}
+    for match in dialect.matches:
+        conditions = narrowed.setdefault(match.pattern, [])
+        found = [f"server {name}" for name in match.servers] + [value for _, value in match.headers]
+        conditions += [one for one in found if one not in conditions]
+    return [f"`{path}`" + (f" ({', '.join(found)})" if found else "") for path, found in narrowed.items()]
 
 
 def _conditions(match: Match) -> str:
@@ -108,7 +114,7 @@ def _labelled(dialect: Dialect) -> str:
         known = written.setdefault(_KINDS[rule.kind] if rule.kind else "pictures", [])
         if (encoding := _ENCODINGS[rule.encoding]) not in known:
             known.append(encoding)
-    if dialect.whole:
+    if any(shape(example) == "medium" for example in dialect.examples):
         written.setdefault("pictures", []).append("file")
     # There is no label for sound and video yet.
     found += [f"{kind} ({', '.join(ways)})" for kind, ways in written.items() if kind not in ("sound", "video")]

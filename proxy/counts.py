@@ -10,7 +10,8 @@ LONGEST_PATH = 512  # characters
 
 
 class Counts:
-    """Exchanges by outcome, unclaimed ones, WebSockets that passed without a label, records that could not be kept; and which unclaimed paths were told of."""
+    """Exchanges by outcome, unclaimed ones, WebSockets (``sockets``) that passed without a label, records that could
+    not be kept; and which unclaimed paths were told of."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()

@@ -41,6 +41,7 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
         _barren = 0
         _stall: asyncio.TimerHandle | None = None
         _behind: "_Behind"
+        _ending = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -90,6 +91,10 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
         def on_message_complete(self) -> None:
             if not self.parser.should_upgrade():
                 super().on_message_complete()
+
+        def shutdown(self) -> None:
+            self._ending = True
+            super().shutdown()
 
         def _set_tell(self, callback: Callable[[], None]) -> None:
             self._tell = callback
@@ -160,6 +165,8 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
             if self.flow.write_paused:  # by what was sent before, to a client that does not read
                 to.pause_writing()
             self.flow.resume_reading()
+            if self._ending:
+                to.shutdown()
             return b"".join(self._behind.pieces)
 
         def _late(self) -> None:

@@ -139,7 +139,7 @@ def _faults(sign: SignFile) -> Iterator[Fault]:
         yield Fault((), _MISSING.format("region"))
     if held.profile is not None and held.key_id is not None:
         yield Fault(("credentials", "profile"), "stands in place of key_id and secret: say one of the two")
-    if importlib.util.find_spec("botocore") is None:
+    elif importlib.util.find_spec("botocore") is None:
         yield Fault(("scheme",), "sigv4 needs botocore: install countermark[aws]")
     elif held.profile is not None:
         yield from _unknown_profile(held.profile)

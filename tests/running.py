@@ -52,6 +52,7 @@ class Here(_Listening):
     """A Countermark in this process."""
 
     app: App
+    server: Server
 
     @property
     def service(self) -> Service:
@@ -142,7 +143,7 @@ async def countermark(url: str, **sections: Any) -> AsyncIterator[Here]:
         await server.startup()
         assert server.started
         try:
-            yield Here(server.address, application)
+            yield Here(server.address, application, server)
         finally:
             # What Server.shutdown does, without its pauses of a tenth of a second.
             for one in server.servers:

@@ -94,7 +94,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
     (route,) = settings.routes
     assert route.upstream == upstream
     assert route.policies == ("cn-gb45438",)
-    assert route.unclaimed == "pass"
+    assert (route.unclaimed, route.websockets) == ("pass", "refuse")
     assert (route.urls, route.media_hosts) == ("refuse", ())
     assert settings.known_words == settings.policy_set.every_words
     assert "【人工智能生成】" in settings.known_words
@@ -113,7 +113,7 @@ upstreams:
 routes:
   - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse,
      urls: rewrite, media_hosts: ["*.Images.example.com", "[::1]:9000", {host: images.internal, private: true}]}
-  - {path: /v1/*, upstream: models, policies: []}
+  - {path: /v1/*, upstream: models, policies: [], websockets: pass}
 policies: policies
 identity: {tenant: X-Api-Key}
 trusted_peers: [10.0.0.0/8, 192.0.2.7, "2001:db8::/32"]
@@ -151,6 +151,7 @@ limits:
         ),
     }
     assert settings.public_url == "https://ai.example.com/models"
+    assert [route.websockets for route in settings.routes] == ["refuse", "pass"]
     assert [(route.urls, route.media_hosts) for route in settings.routes] == [
         (
             "rewrite",
@@ -367,6 +368,16 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
         (
             ["5:60: routes.unclaimed: must be 'pass' or 'refuse', not the text 'block'"],
             route_with("unclaimed: block"),
+        ),
+        (
+            ["5:61: routes.websockets: must be 'refuse' or 'pass', not the text 'label'"],
+            route_with("websockets: label"),
+        ),
+        (
+            ["5:61: routes.websockets: WebSockets cannot go through a proxy, as those to models would have to"],
+            route_with("websockets: pass").replace(
+                "127.0.0.1:8000}", "127.0.0.1:8000, transport: httpx, proxy: http://proxy.example:3128}"
+            ),
         ),
         (
             ["5:55: routes.urls: must be 'refuse', 'rewrite', 'inline' or 'pass', not the text 'block'"],

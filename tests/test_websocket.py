@@ -578,6 +578,26 @@ async def test_the_server_ends(path: bytes) -> None:
         assert taken[0][:2] == bytes((0x88, 0x80 | len("xxthe proxy is ending")))
 
 
+async def test_the_server_ends_during_the_handshake() -> None:
+    """A socket that begins when the server ends, ends at once."""
+    agreeing = asyncio.Event()
+
+    async def waits(request: Received, wire: Wire) -> None:
+        await wire.wait(agreeing)
+        await agree(request, wire)
+        await wire.incoming.readexactly(6)
+        wire.close()
+
+    async with raw(waits) as (here, client):
+        await client.send(request("GET", PATH, b"", HANDSHAKE))
+        await asyncio.sleep(0.1)
+        for connection in list(here.server.server_state.connections):
+            connection.shutdown()
+        agreeing.set()
+        assert (await client.begin()).status == 101
+        await client.until(closing(1001, "the proxy is ending"))
+
+
 async def test_memory_does_not_grow_with_what_a_slow_reader_does_not_read() -> None:
     """A model that talks faster than its client listens waits."""
     piece = frame(2, bytes(1 << 20))

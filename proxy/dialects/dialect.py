@@ -213,9 +213,9 @@ class Dialect:
     an error although its status is 200. ``terminal`` are the lines, or the members as JSON spells them, that end a
     stream for its client. ``encrypted`` are request fields (in lower case) that ask for an answer that nobody can read
     on the way. ``think`` is the pair of marks around a model's reasoning where it stands in front of the text.
-    ``mode`` counts for the rules of a stream that name none. ``socket``: its binary messages over a WebSocket begin with
-    a type (four bytes, big-endian), and a picture begins at this byte; ``prefixed``: behind four bytes that say how long
-    what stands in front of it is; ``text``: there is none.
+    ``mode`` counts for the rules of a stream that name none. ``socket``: binary messages over its WebSocket begin with
+    a type (four bytes, big-endian), and the picture in them at this byte; ``prefixed``: behind four bytes that say how
+    long what stands in front of the picture is; ``text``: there is none.
     ``passes`` is why answers need no label, ``cannot`` what cannot be labelled, in sentences for people.
     """
 

@@ -49,14 +49,19 @@ class LinesLabeller:
         pieces: list[Piece] = []
         for record in records:
             self._taken.append(record.raw)
+            self._bound(len(record.raw))
             pieces += self._line(record)
             if self._done.passed:
                 pieces.append(self._splitter.rest)
                 break
-        if self._splitter.size > self._limit and not self._done.passed:
-            raise LabellingError(f"a line of the file is longer than {self._limit} bytes")
+        else:
+            self._bound(self._splitter.size)
         self._taken.clear()
         return pieces
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
+            raise LabellingError(f"a line of the file is longer than {self._limit} bytes")
 
     def _line(self, record: Record) -> Sequence[Piece]:
         if record.data is None:
@@ -82,7 +87,8 @@ class LinesLabeller:
     def _answer(self, record: Record, data: bytes, nested: Nested, answer: Mapping[str, Any]) -> Sequence[Piece]:
         """The line with the answer in it labelled."""
         by = "" if nested.by is None else nested.by.value(answer)
-        name = dict(nested.dialects).get("" if by is MISSING else by)
+        names = dict(nested.dialects)
+        name = names.get("" if by is MISSING else by) if by is MISSING or type(by) is str else None
         if name is None:
             raise LabellingError("a line of the file holds an answer of a kind that is not known")
         if name == "":
@@ -94,5 +100,6 @@ class LinesLabeller:
         done = Done(self._done.mark._replace(produce_id=produce_id, aigc=label), label.compact().encode())
         pieces = label_document(self._dialects[name], Asked(), done, data[start:end])
         self._done.parts += done.items()
+        self._done.left = self._done.left or done.left
         before, after = record.raw.split(data, 1) if data else (record.raw, b"")
         return (before + data[:start], *pieces, data[end:] + after)

@@ -87,7 +87,7 @@ class _Comparison:
         assert came.data is not None
         assert left.data is not None
         if set(changes) == {"@"} and changes["@"] == "⟨labelled⟩":
-            if (came.data.decode("latin-1"), left.data.decode("latin-1")) not in self._pictures:
+            if (came.data, left.data) not in self._ran.pictures:
                 yield f"{name} is not the labelled picture"
             undone[id(left)] = came.raw
             return

@@ -146,6 +146,6 @@ def label(
     if not dialect.stream and not any(rule.when for rule in dialect.media):
         raise LabellingError(f"streams of {dialect.name} cannot be labelled yet")
     splitter, endings = _SPLITTERS[framed]
-    labeller = StreamLabeller(dialect, asked, done, splitter(), endings, bounds.record)
+    labeller = StreamLabeller(dialect, asked, done, splitter, endings, bounds.record)
     terminal = dialect.terminal if framed in ("sse", "ndjson") else ()
     return Label(Guard(labeller, done), done, Terminal(terminal))

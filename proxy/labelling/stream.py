@@ -10,7 +10,7 @@ parsed, but for those that may hold media or a further unit.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from proxy.dialects.dialect import Dialect, Member
 from proxy.dialects.engine import Content, content
@@ -33,14 +33,20 @@ _ARRAY_END = b"]"
 class StreamLabeller:
     """Takes a stream in and gives it out labelled; ``limit`` bounds one record, and what is held, in bytes.
 
-    ``endings``: a chunk that ends like this, behind whole records, ends a record.
+    ``split`` makes a splitter; ``endings`` are bytes that end a record wherever they stand.
     """
 
     def __init__(
-        self, dialect: Dialect, asked: Asked, done: Done, splitter: Splitter, endings: tuple[bytes, ...], limit: int
+        self,
+        dialect: Dialect,
+        asked: Asked,
+        done: Done,
+        split: Callable[[], Splitter],
+        endings: tuple[bytes, ...],
+        limit: int,
     ) -> None:
         self._dialect, self._done, self._limit = dialect, done, limit
-        self._splitter, self._endings = splitter, endings
+        self._split, self._splitter, self._endings = split, split(), endings
         self._record: Record | None = None  # the one that is looked at
         self._queue: deque[Pending] = deque()  # held
         self._queued = 0
@@ -56,7 +62,6 @@ class StreamLabeller:
             done.forgo("body")
         self._settled = False
         self._over = False  # the terminal record was there
-        self._ragged = False  # the last record has no end
 
     @property
     def retained(self) -> bytes:
@@ -65,22 +70,35 @@ class StreamLabeller:
         return known + looked_at + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
-        if (
-            self._settled
-            and data.endswith(self._endings)
-            and not self._splitter.size
-            and not self._watch.wants(data)
-        ):
-            return (data,)
+        if self._settled:
+            passed = self._pass(data)
+            if passed:
+                return (passed,)
         self._look(self._splitter.feed(data))
         self._bound(self._splitter.size)
         return self._leave()
 
+    def _pass(self, data: bytes) -> bytes:
+        """The whole records that may leave without being cut apart; nothing, and nothing taken in, if one may not."""
+        # What came before is looked at again only where a record ends: a long one may come in many chunks.
+        end = max([data.rfind(ending) + len(ending) for ending in self._endings if ending in data], default=0)
+        if not end or len(data) - end > self._limit:
+            return b""
+        rest = self._splitter.rest if self._splitter.size else b""
+        if self._watch.wants(passed := rest + data[:end]):
+            return b""
+        self._splitter = self._split()
+        if end < len(data):
+            self._splitter.feed(data[end:])
+        return passed
+
     def end(self) -> Sequence[Piece]:
         last = [*self._splitter.end()]
         self._look(last)
-        self._ragged = any(record.data is not None for record in last)
-        self._settle()
+        if last and self._recognised and not self._queue:
+            self._queue.append(self._out.pop())
+        # The last record has no end: what is still due goes in front of it, but for what is modelled on it.
+        self._settle(self._queue[-1] if last and self._queue else None)
         return self._leave()
 
     def _look(self, records: Iterable[Record]) -> None:
@@ -172,7 +190,8 @@ class StreamLabeller:
         if not self._holds(harmless):
             self._release()
             return
-        self._queued += len(pending.record.raw)
+        if not pending.ours:
+            self._queued += len(pending.record.raw)
         if self._queued > self._limit:
             raise LabellingError("the stream does not begin like one that the dialect knows")
 
@@ -186,11 +205,11 @@ class StreamLabeller:
         self._queue.clear()
         self._queued = 0
 
-    def _settle(self) -> None:
+    def _settle(self, last: Pending | None = None) -> None:
         """The stream is at its end: what was unclear is decided, what was held leaves, or nothing was found."""
         if not self._recognised and (self._queue or not self._harmless):
             raise NothingFound(f"the stream holds nothing that the dialect {self._dialect.name} knows")
-        self._texts.end(ragged=self._ragged)
+        self._texts.end(last)
         self._release()
         self._done.error = self._error
         if self._awaits_metadata:

@@ -13,7 +13,6 @@ from proxy.dialects.dialect import Dialect, Mode
 from proxy.dialects.engine import Unit
 from proxy.dialects.paths import MISSING, Path
 from proxy.labelling import think
-from proxy.labelling.errors import LabellingError
 from proxy.labelling.notices import SEPARATOR
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.pending import Pending
@@ -79,14 +78,13 @@ class Texts:
                 pending.shifts.append((found, unit.reading.begin))
         if found.slot is not MISSING:
             unit.slot = found.slot
-        if found.holds and self._owes(unit) and unit.ends_in_text:
+        if found.holds and not unit.closed and self._owes(unit) and unit.ends_in_text:
             unit.stop = pending
 
-    def end(self, *, ragged: bool) -> None:
+    def end(self, last: Pending | None) -> None:
         """The stream is at its end: what was unclear is decided, and what is due is put in.
 
-        ``ragged``: nothing can be put in any more, for the last record has no end. Raises LabellingError where a notice
-        was due there.
+        ``last`` is the record that the stream ended in: only a copy of it can stand behind it.
         """
         for unit in self.units.values():
             self._decide(unit, ended=True)
@@ -96,10 +94,7 @@ class Texts:
             if unit.stop is not None:
                 self._go_on(unit, closes=True)
             elif self._owes(unit) and unit.ends_in_text:
-                if not ragged:
-                    self._copy(unit)
-                elif not unit.placed:
-                    raise LabellingError("the stream broke off where the notice at its end was due")
+                self._copy(unit, None if last is None or unit.last[0] is last.record else last)
 
     # One unit.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Hashable, Iterable
 from functools import lru_cache
 
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule, words_of
+from proxy.dialects.paths import Condition
 
 _escaped = re.compile(rb"\\u00[2-7]").search
 
@@ -48,19 +49,29 @@ class Watch:
 def _words(media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool) -> tuple[bytes, ...]:
     """Strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
     matter, what tells of the records that do more than add to a text, and members that are offsets into one."""
-    words: set[bytes] = {word for rule in media for word in rule.words}
+    words: set[bytes] = set()
+    for medium in media:
+        words.update(_told_by(medium.when) or medium.words)
     firsts = {rule.first for rule in stream if rule.mode != "full"}
     for rule in stream:
-        words.update(word for path in rule.unlabelled for word in words_of(path))
-        if not texts:
+        told = _told_by(rule.when)
+        if told and (rule.unlabelled or (texts and (rule.text is None or rule.mode == "full"))):
+            words.update(told)
             continue
-        words.update(word for shift in rule.shifts for word in words_of(shift.path))
-        if rule.when and (rule.text is None or rule.mode == "full"):
-            told = rule.when[0].wanted if rule.when[0].test == "=" else rule.when[0].path.names[-1:]
-            words.update(f'"{name}"'.encode() for name in told)
-        elif rule.mode == "full" and rule.text is not None:
-            words.add(f'"{rule.leaf if rule.first in firsts else rule.first}"'.encode())
+        words.update(word for path in rule.unlabelled for word in words_of(path))
+        if texts:
+            words.update(word for shift in rule.shifts for word in words_of(shift.path))
+            if rule.mode == "full" and rule.text is not None:
+                words.add(f'"{rule.leaf if rule.first in firsts else rule.first}"'.encode())
     return tuple(sorted(words))
+
+
+def _told_by(conditions: tuple[Condition, ...]) -> tuple[bytes, ...]:
+    """What a record for which these hold has in its JSON text, one of them; nothing where that cannot be said."""
+    if not conditions:
+        return ()
+    first = conditions[0]
+    return tuple(f'"{value}"'.encode() for value in first.wanted) if first.test == "=" else words_of(first.path)
 
 
 @lru_cache(maxsize=256)

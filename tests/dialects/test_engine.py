@@ -222,7 +222,7 @@ def test_text_where_there_is_no_element(known: bool, document: Any) -> None:
 
 
 MEDIA: list[dict[str, Any]] = [
-    {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
+    {"images": [{"type": "image", "data": "AA=="}]},
     {"audio": {"id": "a", "data": "AA==", "transcript": "b"}},
     {"content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
     {"content": [PART, {"type": "image", "data": "AA=="}]},

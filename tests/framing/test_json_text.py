@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import Path, cut, parse, quote, root_member, spans, starts, within
+from proxy.framing.json_text import Path, cut, member, parse, quote, spans, starts, within
 
 # Names that a search for a name could take for another, and texts that hold them.
 NAMES = [
@@ -269,15 +269,54 @@ def test_places_must_not_overlap() -> None:
 @given(st.dictionaries(texts, documents, max_size=4), st.randoms(), st.sampled_from(["", " ", "\n", "\r\n\t "]))
 def test_a_member_added_to_the_root_is_the_last(document: dict[str, Any], chance: random.Random, behind: str) -> None:
     data = (spell(document, chance) + behind).encode()
-    out = b"".join(cut(data, [root_member(data, "AIGC-x", b'{"L":"1"}')]))
+    out = b"".join(cut(data, [member(data, ("AIGC-x",), b'{"L":"1"}', document)]))
     assert [*document.items(), ("AIGC-x", {"L": "1"})] == list(json.loads(out).items())
     assert out.endswith(b"}" + behind.encode())
 
 
-@pytest.mark.parametrize("data", [b"[]", b"1", b'"}"', b""])
-def test_a_member_is_added_to_objects_only(data: bytes) -> None:
+@given(documents, st.lists(st.sampled_from(NAMES[:3]) | texts, min_size=1, max_size=3), st.randoms())
+def test_a_member_further_in_is_in_its_place_and_nowhere_else(
+    document: Any, names: list[str], chance: random.Random
+) -> None:
+    """Objects on the way are made, also in the place of null; what stood in the place is replaced."""
+    data = spell(document, chance).encode()
+    holder, replaced = document, False
+    for depth, name in enumerate(names):
+        if not isinstance(holder, dict):
+            with pytest.raises(FramingError):
+                member(data, tuple(names), b'{"L":"1"}', document)
+            return
+        if depth == len(names) - 1 or holder.get(name) is None:
+            replaced = name in holder
+            break
+        holder = holder[name]
+    else:
+        raise AssertionError
+    start, end, text = member(data, tuple(names), b'{"L":"1"}', document)
+    assert replaced is (end > start)
+    meant: Any = {"L": "1"}
+    for name in reversed(names[depth + 1 :]):
+        meant = {name: meant}
+    holder[names[depth]] = meant
+    assert document == json.loads(data[:start] + text + data[end:])
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        ([], ("a",)),
+        (1, ("a",)),
+        ("}", ("a",)),
+        (None, ("a",)),
+        ({"a": 1}, ("a", "b")),
+        ({"a": "x"}, ("a", "b")),
+        ({"a": []}, ("a", "b")),
+        ({"a": {"b": False}}, ("a", "b", "c")),
+    ],
+)
+def test_a_member_is_added_to_objects_only(document: Any, names: Path) -> None:
     with pytest.raises(FramingError):
-        root_member(data, "a", b"1")
+        member(json.dumps(document).encode(), names, b"1", document)
 
 
 @given(texts, texts, st.randoms())

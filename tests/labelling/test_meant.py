@@ -141,3 +141,10 @@ def test_broken_framing_is_told() -> None:
     example = Example("a", stream=({"a": 1},), framing="json_array")
     assert shape(example) == "json_array"
     assert "what left is broken" in "\n".join(found(example, '[{"a":1}]x'))
+
+
+def test_a_picture_that_is_the_whole_answer() -> None:
+    example = Example("a", body="⟨png⟩", changes={"@": "⟨labelled⟩"})
+    for left, expected in ((b"1,2", []), (b"1,3", ["the answer is not the labelled picture"])):
+        ran = Ran(marked(), left, "labelled", pictures=[(b"0,1", b"1,2")])
+        assert expected == faults(example, ran, b"0,1", WORDS, {"png": "MCwx"})

@@ -2,11 +2,11 @@
 
 import pytest
 
-from proxy.labelling.outcome import Done
+from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.verdict import ALREADY, SILENT
 from proxy.record.exchange import Item
 from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome
-from tests.labelling.answers import marked
+from tests.labelling.answers import ID, decision, marked
 
 
 def item(*placed: str, skipped: str = "") -> Item:
@@ -33,3 +33,27 @@ def test_outcome(expected: tuple[Outcome, str], items: list[Item], failure: str,
     done = Done(marked(), b"{}", parts=list(items), failure=failure, error=error)
     assert expected == done.outcome()
     assert (done.outcome()[0] in DELIVERED_AS_DECIDED) is not bool(failure or error)
+
+
+@pytest.mark.parametrize(
+    ("expected", "failure", "passed", "left"),
+    [
+        ((Outcome.PASSED, "no answers in it"), "", "no answers in it", ""),
+        ((Outcome.UNLABELLED, "a URL"), "", "", "a URL"),
+        ((Outcome.UNLABELLED, "it broke"), "it broke", "no answers in it", "a URL"),
+    ],
+)
+def test_what_was_let_go(expected: tuple[Outcome, str], failure: str, passed: str, left: str) -> None:
+    done = Done(marked(), b"{}", parts=[item("prefix")], failure=failure, passed=passed, left=left)
+    assert expected == done.outcome()
+
+
+def test_items_have_numbers_and_a_carrier_that_has_no_place_is_in_none() -> None:
+    done = Done(marked(decision(metadata=("body", "header"))), b"{}")
+    done.parts.append(TextDone(done.number(), "choices[0]", ("prefix",), ""))
+    done.live = lambda: [TextDone(1, "choices[1]", (), SILENT)]
+    assert 1 == done.number()
+    done.forgo("body")
+    assert [(ID, ("prefix", "header")), (f"{ID}-1", ("header",))] == [
+        (one.produce_id, one.placed) for one in done.items()
+    ]

@@ -7,7 +7,7 @@ from proxy.labelling.message import ResponseHead
 from proxy.labelling.plan import Framing, acts, framing, is_bare, label, needs_no_label
 from proxy.labelling.request import Asked
 from proxy.policy.decision import Decision
-from tests.labelling.answers import BOUNDS, CHAT, IMAGES, decision, marked
+from tests.labelling.answers import BOUNDS, CHAT, DIALECTS, IMAGES, decision, marked
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,34 @@ from tests.labelling.answers import BOUNDS, CHAT, IMAGES, decision, marked
     ],
 )
 def test_framing(expected: Framing, media_type: bytes, first: bytes) -> None:
-    assert expected == framing(ResponseHead(200, [(b"content-type", media_type)]), first)
+    assert expected == framing(CHAT, ResponseHead(200, [(b"content-type", media_type)]), first)
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("expected", "dialect", "media_type", "first"),
+    [
+        ("json", "gemini.generate", b"application/json", b"{"),
+        ("json_array", "gemini.generate", b"application/json", b"[{"),
+        ("json_array", "gemini.generate", b"application/json", b" \n["),
+        ("sse", "gemini.generate", b"text/event-stream", b"d"),
+        ("ndjson", "ollama.chat", b"application/x-ndjson", b"{"),
+        ("json", "ollama.chat", b"application/json; charset=utf-8", b"{"),
+        ("event_stream", "bedrock.converse", b"application/vnd.amazon.eventstream", b"\0\0"),
+        ("json", "bedrock.converse", b"application/json", b"{"),
+        ("lines", "openai.batches", b"application/octet-stream", b"{"),
+        ("lines", "openai.batches", b"", PNG),
+        ("image", "stability", b"image/png", PNG),
+        ("image", "stability", b"application/octet-stream", PNG),
+        ("image", "stability", b"image/webp", b"{"),  # the type tells
+        ("json", "stability", b"application/json", b"{"),
+        ("audio", "openai.speech", b"audio/mpeg", b"ID3"),
+    ],
+)
+def test_framing_of_other_dialects(expected: Framing, dialect: str, media_type: bytes, first: bytes) -> None:
+    assert expected == framing(DIALECTS[dialect], ResponseHead(200, [(b"content-type", media_type)]), first)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +66,7 @@ def test_framing(expected: Framing, media_type: bytes, first: bytes) -> None:
 )
 def test_what_cannot_be_cut(reason: str, media_type: bytes, first: bytes) -> None:
     with pytest.raises(LabellingError, match=reason):
-        framing(ResponseHead(200, [(b"content-type", media_type)]), first)
+        framing(CHAT, ResponseHead(200, [(b"content-type", media_type)]), first)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +102,9 @@ def test_whether_anything_is_to_be_done(expected: bool, decisions: dict[str, Dec
 
 
 def test_a_stream_that_no_table_describes_is_refused() -> None:
-    with pytest.raises(LabellingError, match=r"streams of openai\.images"):
-        label(IMAGES, Asked(), marked(), "sse", BOUNDS)
+    with pytest.raises(LabellingError, match=r"streams of hunyuan\.images"):
+        label(DIALECTS["hunyuan.images"], Asked(), marked(), "sse", BOUNDS)
+    assert label(IMAGES, Asked(), marked(), "sse", BOUNDS).terminal is not None  # partial pictures
 
 
 @pytest.mark.parametrize(("framed", "has_terminal"), [("json", False), ("sse", True)])

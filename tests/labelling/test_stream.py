@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.framing.json_text import quote
+from proxy.framing.sse import Splitter
 from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.mark import Mark
 from proxy.labelling.outcome import Done
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import Asked
@@ -48,8 +50,15 @@ def texts(documents: list[Any]) -> dict[int, str]:
 
 
 def labeller(units: int | None = 1, position: Position | None = "start", limit: int = 4096) -> StreamLabeller:
-    mark = marked(decision(position))
-    return StreamLabeller(CHAT, Asked(units=units), Done(mark, mark.aigc.compact().encode()), limit)
+    return over(decided(marked(decision(position))), units, limit)
+
+
+def decided(mark: Mark) -> Done:
+    return Done(mark, mark.aigc.compact().encode())
+
+
+def over(done: Done, units: int | None = 1, limit: int = 4096) -> StreamLabeller:
+    return StreamLabeller(CHAT, Asked(units=units), done, Splitter, (b"\n\n", b"\r\n\r\n"), limit)
 
 
 def fed(one: StreamLabeller, data: bytes) -> bytes:
@@ -118,16 +127,24 @@ def test_every_record_leaves_with_its_blank_line() -> None:
         assert record == fed(one, record[-1:])
 
 
-def test_once_all_is_labelled_nothing_is_parsed_and_nothing_waits() -> None:
+def test_once_all_is_labelled_whole_records_pass_and_nothing_is_parsed() -> None:
     one = labeller(units=2)
     fed(one, event(delta("a", 0)))
     fed(one, event(delta("b", 1)) + b"data: {half of")
-    assert (fed(one, b" a record"), one.retained, fed(one, b"data: no JSON\n\n")) == (
-        b" a record",
-        b"",
-        b"data: no JSON\n\n",
-    )
-    assert list(one.end()) == []
+    assert (fed(one, b" a record"), one.retained) == (b"", b"data: {half of a record")
+    assert (fed(one, b"\n\ndata: no"), one.retained) == (b"data: {half of a record\n\n", b"data: no")
+    assert (fed(one, b" JSON\n\n"), one.retained) == (b"data: no JSON\n\n", b"")
+    assert (fed(one, b"data: x\n\ndata: y\r\n\r\n"), one.retained) == (b"data: x\n\ndata: y\r\n\r\n", b"")
+    fed(one, b"data: cut off")
+    assert list(one.end()) == [b"data: cut off"]
+
+
+def test_once_all_is_labelled_a_record_is_still_bounded() -> None:
+    one = labeller(limit=1000)
+    fed(one, event(delta("a")))
+    with pytest.raises(LabellingError, match="longer than 1000 bytes"):
+        fed(one, b"data: " + b"x" * 1000)
+    assert one.retained == b"data: " + b"x" * 1000
 
 
 @pytest.mark.parametrize(
@@ -188,9 +205,8 @@ def test_an_error_is_told_at_once_only_where_nothing_was_generated(expected: boo
     """The head leaves behind the first records: it must not say that there is nothing to label where there is."""
     error: dict[str, Any] = {"error": {"message": "busy"}}
     for order in ([error, *records], [*records, error]):
-        mark = marked()
-        done = Done(mark, mark.aigc.compact().encode())
-        one = StreamLabeller(CHAT, Asked(units=2), done, 4096)
+        done = decided(marked())
+        one = over(done, units=2)
         one.feed(b"".join(map(event, order)))
         assert expected is done.error
         one.feed(DONE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from anthropic.types import Message
 from pydantic import BaseModel
 
+from proxy.framing.event_stream import encode
 from tests.running import NOTICE
 from tests.scripted import Received, Wire
-from tests.sdk.chain import EXPECTED_LABEL, Chain, both_ways, chain, says, sends, short, streams
+from tests.sdk.chain import EXPECTED_LABEL, Chain, both_ways, chain, raw, says, sends, short, streams
 from tests.sdk.ends import SUFFIX, both_ends
 
 ASK: Any = [{"role": "user", "content": "hi"}]
@@ -99,15 +101,15 @@ def label_of(model: BaseModel) -> tuple[str, str, str]:
 
 async def test_a_message() -> None:
     async with chain(says(message(text("Hello")), request_id="req_1")) as it, client_of(it.here.url) as client:
-        raw = await client.messages.with_raw_response.create(model="m", max_tokens=64, messages=ASK)
-        answer = await raw.parse()
+        whole = await client.messages.with_raw_response.create(model="m", max_tokens=64, messages=ASK)
+        answer = await whole.parse()
         record = it.here.only()
     assert answer.id == "msg_1"
     assert answer._request_id == "req_1"
     assert [block.model_dump(exclude_unset=True) for block in answer.content] == [text(NOTICE + "Hello")]
     assert answer.usage.model_dump(exclude_unset=True) == USAGE
-    assert label_of(answer) == EXPECTED_LABEL == short(raw.headers["countermark-aigc"])
-    assert raw.headers["ai-disclosure"].startswith("mode=machine-generated")
+    assert label_of(answer) == EXPECTED_LABEL == short(whole.headers["countermark-aigc"])
+    assert whole.headers["ai-disclosure"].startswith("mode=machine-generated")
     assert record.outcome == "labelled"
     assert len(record.items) == 1
 
@@ -216,13 +218,12 @@ async def test_a_claim_of_json_that_the_upstream_ignores_is_labelled() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_second_turn_with_the_sdks_own_blocks(streamed: bool) -> None:
+async def test_the_second_turn_with_the_sdks_own_blocks(streamed: bool, tmp_path: Path) -> None:
     """Thoughts and their signatures are bound to what stands before them, byte for byte."""
-    blocks = [THOUGHT, text("Let me look."), CALL]
+    blocks = [THOUGHT, text("Let me look."), CALL, text("Wait."), text("So.")]
 
     async def handler(request: Received, wire: Wire) -> None:
-        wanted = request.json().get("stream")
-        await (told(*blocks, stop="tool_use") if wanted else says(message(*blocks, stop="tool_use")))(request, wire)
+        await (told(*blocks) if request.json().get("stream") else says(message(*blocks)))(request, wire)
 
     async def turns(url: str) -> None:
         async with client_of(url) as client:
@@ -239,7 +240,7 @@ async def test_the_second_turn_with_the_sdks_own_blocks(streamed: bool) -> None:
             ]
             await client.messages.create(model="m", max_tokens=64, messages=messages, tools=[TOOL])
 
-    async with chain(handler) as it:
+    async with chain(handler, policies=both_ends(tmp_path)) as it:
         await both_ways(it, turns)
 
 
@@ -364,28 +365,48 @@ async def test_an_error_in_the_middle_of_a_stream_is_the_sdks_own() -> None:
 
 async def test_vertex() -> None:
     """The model stands in the path, and the request says that of Vertex and not of Anthropic."""
-    path = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929"
-    async with chain(says(message(text("Hello"))), told(text("Hello"))) as it, client_of(it.here.url) as client:
-        body = {"anthropic_version": "vertex-2023-10-16", "messages": ASK, "max_tokens": 64}
-        answer = await client.post(f"{path}:rawPredict", body=body, cast_to=Message)
+    async with (
+        chain(says(message(text("Hello"))), told(text("Hello"))) as it,
+        anthropic.AsyncAnthropicVertex(
+            base_url=it.here.url, project_id="p", region="us-east5", access_token="t", max_retries=0
+        ) as client,
+    ):
+        answer = await client.messages.create(model="claude-sonnet-4-5@20250929", max_tokens=64, messages=ASK)
         record = it.here.only()
-        stream: Any = await client.post(
-            f"{path}:streamRawPredict",
-            body={**body, "stream": True},
-            cast_to=Message,
-            stream=True,
-            stream_cls=anthropic.AsyncStream[anthropic.types.RawMessageStreamEvent],
-        )
-        said = "".join([one.delta.text async for one in stream if one.type == "content_block_delta"])
+        async with client.messages.stream(model="claude-sonnet-4-5@20250929", max_tokens=64, messages=ASK) as stream:
+            said = await stream.get_final_text()
+        paths = [one.target for one in it.upstream.received]
+    assert [path.rpartition(b":")[2] for path in paths] == [b"rawPredict", b"streamRawPredict"]
     assert answer.content[0].text == said == NOTICE + "Hello"  # type: ignore[union-attr]
     assert record.model == "claude-sonnet-4-5@20250929"
 
 
 async def test_bedrock() -> None:
-    async with chain(says(message(text("Hello")))) as it, client_of(it.here.url) as client:
-        body = {"anthropic_version": "bedrock-2023-05-31", "messages": ASK, "max_tokens": 64}
-        answer = await client.post("/model/us.anthropic.claude-sonnet-4-5-v1%3A0/invoke", body=body, cast_to=Message)
+    """Each event of its stream is wrapped in base64, in a frame with checksums."""
+    frames = [
+        encode(
+            {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"},
+            json.dumps({"bytes": b64encode(json.dumps(one).encode()).decode(), "p": "abcdef"}).encode(),
+        )
+        for one in events(THOUGHT, text("Hello"))
+        if one["type"] != "ping"
+    ]
+    model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    async with (
+        chain(says(message(text("Hello"))), raw(frames, "application/vnd.amazon.eventstream")) as it,
+        anthropic.AsyncAnthropicBedrock(
+            base_url=it.here.url, aws_access_key="a", aws_secret_key="b", aws_region="us-east-1", max_retries=0
+        ) as client,
+    ):
+        answer = await client.messages.create(model=model, max_tokens=64, messages=ASK)
+        async with client.messages.stream(model=model, max_tokens=64, messages=ASK) as stream:
+            told_again = await stream.get_final_message()
+        paths = [one.target for one in it.upstream.received]
+    assert [path.rpartition(b"/")[2] for path in paths] == [b"invoke", b"invoke-with-response-stream"]
     assert answer.content[0].text == NOTICE + "Hello"  # type: ignore[union-attr]
+    assert told_again.content[0].model_dump(include={*THOUGHT}) == THOUGHT
+    assert told_again.content[1].text == NOTICE + "Hello"  # type: ignore[union-attr]
+    assert label_of(answer) == label_of(told_again) == EXPECTED_LABEL
 
 
 async def test_the_synchronous_client() -> None:

@@ -178,3 +178,12 @@ async def test_a_prediction() -> None:
     async with chain(says(whole), says({**whole, "output": ["Hel", "lo"]})) as it:
         assert (await post(it, "/v1/predictions")).json()["output"] == NOTICE + "Hello"
         assert (await post(it, "/v1/models/meta/llama/predictions")).json()["output"] == [NOTICE + "Hel", "lo"]
+
+
+async def test_streamed_speech_is_refused() -> None:
+    told = b'data: {"data":{"audio":"494433","status":1},"base_resp":{"status_code":0,"status_msg":""}}\n\n'
+    async with chain(raw([told], "text/event-stream")) as it:
+        response = await post(it, "/v1/t2a_v2", {"stream": True})
+        record = it.here.only()
+    assert response.status_code == 502
+    assert record.outcome == "blocked"

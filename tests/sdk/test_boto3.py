@@ -5,7 +5,7 @@ import base64
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -59,7 +59,8 @@ async def converse(it: Chain, **more: Any) -> Any:
 
 async def stream(it: Chain, **more: Any) -> list[Any]:
     def ask(client: Any) -> list[Any]:
-        return [*client.converse_stream(modelId=MODEL, messages=ASK, **more)["stream"]]
+        with closing(client.converse_stream(modelId=MODEL, messages=ASK, **more)["stream"]) as told:
+            return [*told]
 
     heard: list[Any] = await talk(it.here.url, ask)
     return heard
@@ -148,7 +149,8 @@ async def test_a_stream(ends: bool, tmp_path: Path) -> None:
 async def test_the_second_turn_reaches_the_upstream_as_if_there_were_no_proxy(ends: bool, tmp_path: Path) -> None:
     def turns(client: Any) -> None:
         heard = client.converse(modelId=MODEL, messages=ASK)["output"]["message"]
-        streamed = [*client.converse_stream(modelId=MODEL, messages=ASK)["stream"]]
+        with closing(client.converse_stream(modelId=MODEL, messages=ASK)["stream"]) as told:
+            streamed = [*told]
         joined = {"role": "assistant", "content": [{"text": "".join(texts(streamed))}]}
         quoted = {"role": "user", "content": [{"text": f"{NOTICE}is what you said"}]}
         client.converse(modelId=MODEL, messages=[*ASK, heard, quoted, joined, *ASK])

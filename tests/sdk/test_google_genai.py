@@ -230,7 +230,7 @@ async def test_imagen_on_vertex() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_second_turn_of_a_chat(streamed: bool) -> None:
+async def test_the_second_turn_of_a_chat(streamed: bool, tmp_path: Path) -> None:
     """The SDK keeps one turn for each record of a stream, and sends them all again."""
 
     async def handler(request: Received, wire: Wire) -> None:
@@ -248,7 +248,7 @@ async def test_the_second_turn_of_a_chat(streamed: bool) -> None:
                 else:
                     await chat.send_message(said)
 
-    async with chain(handler) as it:
+    async with chain(handler, policies=both_ends(tmp_path)) as it:
         await both_ways(it, turns)
 
 
@@ -293,3 +293,71 @@ async def test_the_synchronous_client() -> None:
 
     async with chain(events(told("Hel", "lo"))) as it:
         assert await asyncio.to_thread(talk, it.here.url) == NOTICE + "Hello"
+
+
+def interaction(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "v1_abc",
+        "object": "interaction",
+        "model": "m",
+        "status": "completed",
+        "created": "2025-11-26T12:25:15Z",
+        "updated": "2025-11-26T12:25:15Z",
+        "steps": list(steps),
+        "usage": {"total_tokens": 30},
+        **more,
+    }
+
+
+def output(*content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "model_output", "content": list(content)}
+
+
+async def test_an_interaction() -> None:
+    cited = {"type": "url_citation", "start_index": 12, "end_index": 18, "url": "https://example.com/", "title": "News"}
+    thought = {"type": "thought", "signature": "CpwB", "summary": [{"type": "text", "text": "Hm"}]}
+    text = {"type": "text", "text": "今天晴。Clear.", "annotations": [cited]}
+    async with chain(says(interaction(thought, output(text)))) as it, using(it.here.url) as client:
+        got: Any = await client.interactions.create(model="m", input="hi")
+    assert got.id == "v1_abc"
+    assert got.usage.total_tokens == 30
+    first, second = got.steps
+    assert first.summary[0].text == "Hm"
+    part = second.content[0]
+    assert part.text == NOTICE + "今天晴。Clear."
+    cited_again = part.annotations[0]
+    assert part.text.encode()[cited_again.start_index : cited_again.end_index] == b"Clear."
+
+
+async def test_a_streamed_interaction() -> None:
+    begun = {"id": "v1_abc", "object": "interaction", "model": "m", "status": "in_progress"}
+    told: list[dict[str, Any]] = [
+        {"event_type": "interaction.created", "interaction": begun},
+        {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Hel"}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "lo"}},
+        {"event_type": "step.stop", "index": 0},
+        {"event_type": "interaction.completed", "interaction": {**begun, "status": "completed"}},
+    ]
+    lines = [f"event: {one['event_type']}\ndata: {json.dumps(one)}\n\n".encode() for one in told]
+    async with (
+        chain(raw([*lines, b"event: done\ndata: [DONE]\n\n"], "text/event-stream")) as it,
+        using(it.here.url) as client,
+    ):
+        stream: Any = await client.interactions.create(model="m", input="hi", stream=True)
+        came = [one async for one in stream]
+    assert [one.event_type for one in came] == [one["event_type"] for one in told]
+    assert "".join(one.delta.text for one in came if one.event_type == "step.delta") == NOTICE + "Hello"
+    assert [short(came[at].interaction.model_extra["AIGC"]) for at in (0, -1)] == [EXPECTED_LABEL] * 2
+
+
+async def test_the_second_turn_of_an_interaction() -> None:
+    async def turns(url: str) -> None:
+        async with using(url) as client:
+            said: list[Any] = [{"type": "user_input", "content": [{"type": "text", "text": "hi"}]}]
+            got: Any = await client.interactions.create(model="m", input=said, store=False)
+            more = {"type": "user_input", "content": [{"type": "text", "text": f"You wrote: {NOTICE}Hello. Why?"}]}
+            await client.interactions.create(model="m", input=[*said, *got.steps, more], store=False)
+
+    async with chain(says(interaction(output({"type": "text", "text": "Hello"})))) as it:
+        await both_ways(it, turns)

@@ -1,4 +1,4 @@
-"""The official `openai` package beyond chat and Responses: completions, streamed pictures, batches, speech, videos."""
+"""The official `openai` package: Azure, completions, streamed pictures, batches, speech, videos."""
 
 import base64
 import json
@@ -10,12 +10,16 @@ import pytest
 from pydantic import BaseModel
 
 from proxy.media import png
+from tests.chats import USAGE, chunk, told
 from tests.running import NOTICE
 from tests.sdk.chain import EXPECTED_LABEL, Chain, chain, says, sends, short, streams
 from tests.sdk.ends import SUFFIX, both_ends
 
 SAMPLE = (Path(__file__).parents[1] / "samples" / "rgb8.png").read_bytes()
 PICTURE = base64.b64encode(SAMPLE).decode()
+
+
+ASK: Any = [{"role": "user", "content": "hi"}]
 
 
 def client_of(it: Chain) -> openai.AsyncOpenAI:
@@ -25,6 +29,43 @@ def client_of(it: Chain) -> openai.AsyncOpenAI:
 def label_of(model: BaseModel) -> tuple[str, str, str]:
     assert model.model_extra is not None
     return short(model.model_extra["AIGC"])
+
+
+async def test_a_chat_with_usage_and_the_notice_at_both_ends(tmp_path: Path) -> None:
+    """What comes behind the record with the usage would take it from the SDK's final object."""
+    usage = {**chunk({}), "choices": [], "usage": USAGE}
+    async with (
+        chain(streams([*told("Hel", "lo"), usage]), policies=both_ends(tmp_path)) as it,
+        client_of(it) as client,
+        client.chat.completions.stream(model="m", messages=ASK, stream_options={"include_usage": True}) as stream,
+    ):
+        answer = await stream.get_final_completion()
+    assert answer.choices[0].message.content == NOTICE + "Hello" + SUFFIX
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.model_dump(exclude_none=True) == USAGE
+
+
+async def test_azure() -> None:
+    """It has paths of its own, begins with a record of its filters, and tells later how far these have come."""
+    checked = {"check_offset": 5, "start_offset": 0, "end_offset": 5}
+    records = [
+        {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": []},
+        *told("Hello"),
+        {"choices": [{"index": 0, "finish_reason": None, "content_filter_offsets": checked}], "object": ""},
+    ]
+    async with (
+        chain(streams(records)) as it,
+        openai.AsyncAzureOpenAI(azure_endpoint=it.here.url, api_version="2024-10-21", api_key="k") as client,
+    ):
+        stream = await client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+        came = [one async for one in stream]
+        path = it.upstream.received[0].target
+    assert path == b"/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+    texts = [choice.delta.content or "" for one in came for choice in one.choices if choice.delta]
+    assert "".join(texts) == NOTICE + "Hello"
+    moved = (came[-1].choices[0].model_extra or {})["content_filter_offsets"]
+    assert moved["end_offset"] == len(NOTICE + "Hello")
 
 
 def completed(*texts: str) -> dict[str, Any]:
@@ -51,12 +92,12 @@ async def test_completions() -> None:
 
 
 async def test_streamed_completions() -> None:
-    told = [
+    records = [
         {**completed(), "choices": [{"text": text, "index": index, "logprobs": None, "finish_reason": finish}]}
         for text, finish in (("a", None), ("b", None), ("", "stop"))
         for index in range(2)
     ]
-    async with chain(streams(told)) as it, client_of(it) as client:
+    async with chain(streams(records)) as it, client_of(it) as client:
         stream = await client.completions.create(model="m", prompt=["One", "Two"], stream=True)
         came = [one async for one in stream]
     for index in range(2):
@@ -66,13 +107,13 @@ async def test_streamed_completions() -> None:
 
 
 async def test_streamed_completions_with_usage_and_the_notice_at_both_ends(tmp_path: Path) -> None:
-    told = [
+    records: list[dict[str, Any]] = [
         {**completed("Hel"), "usage": None},
         {**completed("lo"), "usage": None},
         {**completed(), "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}},
     ]
-    told[0]["choices"][0]["finish_reason"] = None
-    async with chain(streams(told), policies=both_ends(tmp_path)) as it, client_of(it) as client:
+    records[0]["choices"][0]["finish_reason"] = None
+    async with chain(streams(records), policies=both_ends(tmp_path)) as it, client_of(it) as client:
         stream = await client.completions.create(
             model="m", prompt="Say", stream=True, stream_options={"include_usage": True}
         )
@@ -108,15 +149,15 @@ async def test_a_stream_of_pictures() -> None:
         "output_tokens": 2,
         "input_tokens_details": {"text_tokens": 1, "image_tokens": 0},
     }
-    told = [
+    records = [
         {"type": "image_generation.partial_image", **shared, "partial_image_index": 0},
         {"type": "image_generation.completed", **shared, "usage": usage},
     ]
-    async with chain(streams(told, named=True, done=False)) as it, client_of(it) as client:
+    async with chain(streams(records, named=True, done=False)) as it, client_of(it) as client:
         stream = await client.images.generate(model="m", prompt="a cat", stream=True, partial_images=1)
         came = [one async for one in stream]
         record = it.here.only()
-    assert [one.type for one in came] == [one["type"] for one in told]
+    assert [one.type for one in came] == [one["type"] for one in records]
     for one in came:
         (label,) = png.read(base64.b64decode(one.b64_json))
         assert (label.label, label.content_producer, label.content_propagator) == EXPECTED_LABEL

@@ -222,7 +222,7 @@ async def test_a_claim_of_json_that_the_upstream_ignores_is_labelled() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_second_turn_with_the_sdks_own_items(streamed: bool) -> None:
+async def test_the_second_turn_with_the_sdks_own_items(streamed: bool, tmp_path: Path) -> None:
     async def handler(request: Received, wire: Wire) -> None:
         if request.json().get("stream"):
             await streams(events("Hel", "lo", before=(REASONING,)), named=True, done=False)(request, wire)
@@ -240,7 +240,7 @@ async def test_the_second_turn_with_the_sdks_own_items(streamed: bool) -> None:
             said += [*answer.output, {"role": "user", "content": f"You wrote: {NOTICE}Hello. Why?"}]
             await client.responses.create(model="m", input=said, store=False)
 
-    async with chain(handler) as it:
+    async with chain(handler, policies=both_ends(tmp_path)) as it:
         await both_ways(it, turns)
 
 
