@@ -121,15 +121,17 @@ async def endpoint(port: int, records: int) -> None:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next(
-                    (int(one.split(b":")[1]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")),
+                    (
+                        int(one.split(b":")[1])
+                        for one in head.lower().split(b"\r\n")
+                        if one.startswith(b"content-length:")
+                    ),
                     0,
                 )
                 await reader.readexactly(length)
                 path = head.split(b" ")[1].decode().partition("?")[0].removeprefix("/passed")
                 media, parts = made[path]
-                writer.write(
-                    f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-                )
+                writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
                 for part in parts:
                     writer.write(b"%x\r\n%b\r\n" % (len(part), part))
                     await writer.drain()
@@ -158,10 +160,8 @@ def _cpu(process: int) -> float:
 async def take(port: int, path: str, body: bytes) -> int:
     """Ask once, and read the answer to its end; how many bytes came."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
+    fields = f"host: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(f"POST {path} HTTP/1.1\r\n{fields}".encode() + body)
     size, tail = 0, b""
     while not tail.endswith(b"\r\n0\r\n\r\n"):
         data = await reader.read(1 << 16)

@@ -33,7 +33,7 @@ from proxy.policy.facts import Facts
 from proxy.record.exchange import clip
 from proxy.settings import Route, Settings, UpstreamSettings
 from proxy.shipped import font
-from proxy.signing import broken
+from proxy.signing import broken, whose
 from proxy.upstream_signed import signed
 from proxy.upstream_websocket import Sockets
 
@@ -192,7 +192,7 @@ class Service:
         name = self.settings.tenant
         if name is None or not (name in _CREDENTIALS or self.settings.trusts(peer)):
             return ""
-        credential = head.value(name.encode())
+        credential = whose(head.value(name.encode()))
         if not credential or len(credential) > _LONGEST:
             return self.keys.hash("tenant", credential) if credential else ""
         known = self._tenants.get(credential)

@@ -43,6 +43,7 @@ PLACEHOLDER = "EXAMPLE-REPLACE-ME"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PLAIN_PATH = re.compile(r"[^/]*[A-Za-z0-9._~/-]*")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
 
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -201,6 +202,13 @@ class UpstreamFile(_Section):
     def _proxy_needs_httpx(self) -> UpstreamFile:
         if self.proxy is not None and self.transport != "httpx":
             raise ValueError("a proxy needs transport: httpx")
+        return self
+
+    @model_validator(mode="after")
+    def _signed_path_is_plain(self) -> UpstreamFile:
+        # What else it may hold, AWS would spell in its own way before it checks a signature.
+        if self.sign.scheme == "sigv4" and not _PLAIN_PATH.fullmatch(self.url.split("//", 1)[1]):
+            raise ValueError("a url whose requests are signed for AWS has a path of letters, digits and -._~ only")
         return self
 
 

@@ -148,7 +148,11 @@ def _faults(sign: SignFile) -> Iterator[Fault]:
 def _unknown_profile(profile: str) -> Iterator[Fault]:
     from proxy.signing_sigv4 import profiles  # the extra may be missing, and few need it
 
-    known = [*profiles()]
+    try:
+        known = [*profiles()]
+    except ValueError as error:
+        yield Fault(("credentials", "profile"), str(error))
+        return
     if profile not in known:
         yield Fault(("credentials", "profile"), f"AWS's files know no profile {profile}{closest(profile, known)}")
 

@@ -7,6 +7,7 @@ Where we do not sign, a signature of the client's goes on as it came. It covers 
 the body as the client has sent it: behind a proxy it seldom holds.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -14,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from proxy.labelling.message import Headers, RequestHead
 from proxy.origin import origin
 
-__all__ = ["Credentials", "Outgoing", "broken", "without_credentials"]
+__all__ = ["Credentials", "Outgoing", "broken", "whose", "without_credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,15 @@ def without_credentials(head: RequestHead) -> RequestHead:
 
 def _name(pair: bytes) -> bytes:
     return unquote_to_bytes(pair.partition(b"=")[0]).lower()
+
+
+def whose(authorization: bytes) -> bytes:
+    """The part of an Authorization that is the same in all requests of one client: all of it, but for a signature the
+    id of the key that it was made with."""
+    if not authorization.startswith(tuple(one.begins for one in _SIGNED)):
+        return authorization
+    named = authorization.find(b"Credential=")
+    return authorization if named < 0 else re.split(rb"[/,\s]", authorization[named:], maxsplit=1)[0]
 
 
 def broken(head: RequestHead, url: str, *, changed: bool) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from proxy.labelling.message import Headers
@@ -85,8 +86,11 @@ def _encoded(part: bytes) -> str:
 
 
 def profiles() -> Iterable[str]:
-    """The profiles in AWS's own files. No network is asked."""
-    found: Iterable[str] = Session().available_profiles
+    """The profiles in AWS's own files. No network is asked. ValueError where the files cannot be read."""
+    try:
+        found: Iterable[str] = Session().available_profiles
+    except BotoCoreError as error:
+        raise ValueError(f"AWS's files cannot be read: {type(error).__name__}") from None
     return found
 
 

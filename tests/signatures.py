@@ -7,7 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -52,10 +52,13 @@ def aws(request: Received, secret: str) -> Proof:
 
     path, _, query = request.target.decode("ascii").partition("?")
     # A server knows the path decoded, and encodes it anew; twice, for all services but S3.
-    read = [unquote(segment) for segment in path.split("/")]
+    read = [unquote_to_bytes(segment) for segment in path.split("/")]
     uri = "/".join(quote(quote(segment, safe=""), safe="") for segment in read)
-    pairs = sorted((unquote(name), unquote(value)) for name, _, value in _pairs(query))
-    asked = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+    pairs = sorted(
+        (quote(unquote_to_bytes(name), safe=""), quote(unquote_to_bytes(value), safe=""))
+        for name, _, value in _pairs(query)
+    )
+    asked = "&".join(f"{name}={value}" for name, value in pairs)
     lines = "".join(f"{name}:{' '.join(_only(request, name.encode()).decode().split())}\n" for name in covers)
     canonical = "\n".join([request.method, uri, asked, lines, names, sha256(request.body).hexdigest()])
     scope = f"{date}/{region}/{service}/aws4_request"

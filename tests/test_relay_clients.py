@@ -130,7 +130,7 @@ async def test_two_hundred_clients_leave_early() -> None:
 
 # Slow ends: bounded bytes on the way.
 
-PIECE = b"x" * 65_536
+PIECE = b": " + b"x" * 65_532 + b"\n\n"  # a record of a stream, too
 ROOM = 32 << 20  # what the buffers of two connections may hold in the kernel, with a margin
 WHOLE = 96 << 20
 
@@ -194,7 +194,7 @@ async def test_a_slow_client_gets_everything_in_the_end() -> None:
         await wire.sse_head()
         await wire.event(chunk({"content": "Hello"}))
         for number in range(200):
-            await wire.chunk(b"%05d" % number * 13_000)
+            await wire.chunk(_comment(number))
         await wire.end()
 
     async with (
@@ -207,7 +207,11 @@ async def test_a_slow_client_gets_everything_in_the_end() -> None:
         await client.until(b"\n\n")
         answer = await client.rest()
     assert answer.whole
-    assert answer.body.endswith(b"".join(b"%05d" % number * 13_000 for number in range(200)))
+    assert answer.body.endswith(b"".join(map(_comment, range(200))))
+
+
+def _comment(number: int) -> bytes:
+    return b": %b\n\n" % (b"%05d" % number * 13_000)
 
 
 async def test_an_upload_goes_on_after_an_early_answer() -> None:

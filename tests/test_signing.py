@@ -1,6 +1,7 @@
 """Requests signed with the operator's keys: the published examples, what is covered, what must not stand beside it, and
 what the configuration may say of it."""
 
+import asyncio
 import json
 import logging
 import subprocess
@@ -8,14 +9,17 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from proxy import signing_sigv4, signing_tc3
 from proxy.labelling.message import Headers, RequestHead
 from proxy.settings import SettingsError, load
 from proxy.settings_signing import Signing
-from proxy.signing import Credentials, Outgoing, broken, without_credentials
+from proxy.signing import Credentials, Outgoing, broken, whose, without_credentials
 from tests.chats import CHAT, asks, chat
 from tests.downstream import ask, connected
 from tests.running import NOTICE, configure, countermark
@@ -125,6 +129,23 @@ def test_how_amazon_spells_a_target(expected: bytes, target: bytes) -> None:
     assert expected == signing_sigv4.respelled(expected)
 
 
+segments = st.binary(min_size=1, max_size=8) | st.text("a:%2Ff~+=;-_", min_size=1, max_size=8).map(str.encode)
+
+
+@given(st.lists(segments, max_size=4), st.none() | st.lists(segments, max_size=4), st.binary(max_size=9))
+def test_any_target_is_signed_as_it_is_sent(path: list[bytes], query: list[bytes] | None, body: bytes) -> None:
+    """Paths without dots alone and empty segments, which a server resolves; judged by the rules, and by botocore."""
+    spelled = [segment.translate(None, b"/?#.\0\r\n \t") or b"a" for segment in path]
+    pairs = [pair.translate(None, b"&#\0\r\n \t") or b"a" for pair in query or ()]
+    target = b"/" + b"/".join(spelled) + (b"" if query is None else b"?" + b"&".join(pairs))
+    target = signing_sigv4.respelled(target)
+    assume(not {b"", b".", b".."} & set(unquote_to_bytes(target.partition(b"?")[0]).split(b"/")[1:]) or not path)
+    out = Outgoing("POST", b"h:8000", *target.partition(b"?")[::2], [JSON], digest(body))
+    headers = [(b"host", b"h:8000"), JSON, *signing_sigv4.sign(out, "s", "r", Credentials(KEY_ID, SECRET), 1.5e9)]
+    request = Received("POST", target, headers, 0, asyncio.Event(), body)
+    assert Proof(KEY_ID, "s", "r", ["content-type", "host", "x-amz-date"]) == aws(request, SECRET)
+
+
 # What the client has shown to us.
 
 
@@ -178,6 +199,20 @@ def test_what_is_said_of_the_clients_own_signature(
     assert bool(expected) is bool(said)
     assert "Credential" not in said
     assert ("scheme: tc3" in said) is (bool(said) and authorization.startswith(b"TC3"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "authorization"),
+    [
+        (b"", b""),
+        (b"Bearer a/b, c", b"Bearer a/b, c"),
+        (b"Credential=AKID", b"AWS4-HMAC-SHA256 Credential=AKID/20260101/a/b/aws4_request, Signature=0"),
+        (b"Credential=AKID", b"TC3-HMAC-SHA256 Credential=AKID/2026-01-01/b/tc3_request, Signature=0"),
+        (b"AWS4-HMAC-SHA256 ", b"AWS4-HMAC-SHA256 "),
+    ],
+)
+def test_who_a_client_is_does_not_change_with_its_requests(expected: bytes, authorization: bytes) -> None:
+    assert expected == whose(authorization)
 
 
 # Through a real Countermark. What boto3 says of it: tests/sdk/test_bedrock_signed.py.
@@ -464,6 +499,20 @@ def test_what_is_wrong_is_said_with_its_place(
     said = faults(tmp_path, sign)
     assert expected == said
     assert SECRET not in "".join(said)
+
+
+def test_a_path_that_amazon_would_spell_otherwise(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(configure(tmp_path, "http://127.0.0.1:1/a:b", upstream={"sign": SIGV4}))
+    (fault,) = caught.value.faults
+    assert fault.endswith("a url whose requests are signed for AWS has a path of letters, digits and -._~ only")
+
+
+def test_files_of_amazons_that_nobody_can_read(tmp_path: Path) -> None:
+    (tmp_path / "aws-config").write_text(f"[profile a\naws_secret_access_key = {SECRET}\n")
+    sign = "{scheme: sigv4, service: a, region: b, credentials: {profile: a}}"
+    expected = [f"5:73: {AT}.profile: AWS's files cannot be read: ConfigParseError"]
+    assert expected == faults(tmp_path, sign)
 
 
 def test_websockets_are_not_signed(tmp_path: Path) -> None:

@@ -147,3 +147,22 @@ def test_another_protocol_is_refused_at_its_first_bytes(start: bytes) -> None:
 
 def test_trailers_do_not_join_the_fields() -> None:
     assert read(CHUNKED + b"0\r\nX-Late: 1\r\n\r\n")[1] == [(b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_behind_a_switch_of_protocols_everything_is_handed_out(length: bytes) -> None:
+    """Where it was asked for; a 101 has no content, whatever it says (RFC 9110 section 8.6)."""
+    head = (
+        b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n" + length + b"\r\n"
+    )
+    message = head + b"\x81\x01a no HTTP \r\n\r\n"
+    for cut in range(1, len(message)):
+        reader, pieces = Reader(LIMIT), list[bytes]()
+        reader.begin(pieces, switching=True)
+        reader.feed(message[:cut])
+        reader.feed(message[cut:])
+        assert reader.head is not None
+        assert (reader.head.status, reader.head.value(b"upgrade"), reader.complete) == (101, b"x", False)
+        assert b"".join(pieces) == message[len(head) :]
+    with pytest.raises(BadResponse, match="switched"):
+        read(message)

@@ -54,9 +54,9 @@ class TextRule:
     the record means for the unit.
 
     In a stream, ``mode`` tells a piece of the text (delta) from the whole of it said again (full) or said so far
-    (cumulative). ``slot`` names the block that the text stands in; ``hold`` says that the record ends a block, ``close``
-    within the element that the unit ends. ``blank`` lists what a copy of the element for the suffix must not repeat,
-    and ``create`` is the list that a suffix is put into where the closing element has no text.
+    (cumulative). ``slot`` names the block that the text stands in; ``hold`` says that the record ends a block,
+    ``close`` within the element that the unit ends. ``blank`` lists what a copy of the element for the suffix must not
+    repeat, and ``create`` is the list that a suffix is put into where the closing element has no text.
 
     ``shifts`` are offsets into the text; ``unlabelled`` finds, within the element, media for which there is no label.
     """
@@ -249,7 +249,9 @@ class Dialect:
 
     def __post_init__(self) -> None:
         texts = any(rule.text is not None for rule in self.body + self.stream)
-        kinds: set[Kind] = {"text"} if texts or self.lines else set()
+        kinds: set[Kind] = {"text"} if texts else set()
+        if self.lines:  # the answers in a file may be of any dialect
+            kinds |= {"text", "image", "audio", "video"}
         for rule in self.media:
             kinds |= {rule.kind} if rule.kind else {"image", "audio", "video"}
         if self.whole:
@@ -264,9 +266,7 @@ class Dialect:
         request = replace(
             self.request,
             machine=tuple(claim for claim in self.request.machine if not claim.servers or server in claim.servers),
-            continuation=tuple(
-                one for one in self.request.continuation if not one.servers or server in one.servers
-            ),
+            continuation=tuple(one for one in self.request.continuation if not one.servers or server in one.servers),
         )
         matches = tuple(match for match in self.matches if not match.servers or server in match.servers)
         return replace(self, matches=matches, request=request)

@@ -8,7 +8,7 @@ know (``unknown``), and then it is not understood.
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,37 +17,9 @@ from proxy.dialects.dialect import Dialect, MediaRule, Mode, TextRule
 from proxy.dialects.hidden import Place, is_empty
 from proxy.dialects.media import Medium
 from proxy.dialects.paths import MISSING, Condition, Each, Found, Path
+from proxy.dialects.unit import Unit, closes, key_of, mark_end
 
 _escaped = re.compile(rb"\\u00[2-7]").search  # a letter of a name, perhaps
-_OPEN = (None, False, "", "null")  # what servers write into ``close`` while a unit goes on
-
-
-@dataclass(slots=True)
-class Unit:
-    """What one document holds of one unit: its element, as place and value, the parts of its text in order, as places
-    and texts, whether it ends here or a block of it does, and the block."""
-
-    key: Hashable
-    rule: TextRule
-    element: Place
-    value: Any
-    parts: list[tuple[Place, str]] = field(default_factory=list)
-    closes: bool = False
-    holds: bool = False
-    slot: Any = MISSING
-
-    @property
-    def text(self) -> str:
-        """The unit's text in this document."""
-        return "".join([text for _, text in self.parts])
-
-    @property
-    def name(self) -> str:
-        """The unit as people write it: ``choices[1]``, whatever its place in one record of a stream."""
-        place, key = self.element, self.key
-        if isinstance(key, int) and place:
-            return spell((*place[:-1], key))
-        return spell(key) if isinstance(key, tuple) and not place else spell(place)
 
 
 @dataclass(slots=True)
@@ -134,14 +106,14 @@ def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any, data: 
                 if element and place:
                     found.unknown = place
                 continue
-            known = not rule.first or rule.first in element or _closes(rule, element)
+            known = not rule.first or rule.first in element or closes(rule, element)
             if not known and not place:
                 continue  # the document itself is an element of whatever shape
             found.recognised = found.recognised or known
             unit = _unit(units, rule, document, place, element)
             if rule.text is not None:
                 _read(table, rule, unit, found, read, taken)
-            _mark_end(rule, unit)
+            mark_end(rule, unit)
             for path in rule.unlabelled:
                 if path.names[0] in element:
                     for at, value in path.find(element, place):
@@ -161,7 +133,7 @@ def media_words(rules: tuple[MediaRule, ...]) -> tuple[bytes, ...]:
 
 
 def _holds_one(words: tuple[bytes, ...], data: bytes) -> bool:
-    for word in words:  # a plain loop: this runs for every document
+    for word in words:  # noqa: SIM110  a plain loop costs half as much, and this runs for every document
         if word in data:
             return True
     return False
@@ -188,7 +160,7 @@ def _judge(
 def _is_all_read(table: _Rules, data: bytes, read: set[tuple[int, str]]) -> bool:
     """Whether every member that a text may stand in was read: there are as many as the names in the JSON text."""
     names = [name for _, name in read]
-    for leaf, word in table.words:
+    for leaf, word in table.words:  # noqa: SIM110  as above
         if data.count(word) != names.count(leaf):
             return False
     return True
@@ -203,7 +175,7 @@ def _unit(
     units: dict[tuple[Hashable, Mode | None], Unit], rule: TextRule, document: Any, place: Place, element: Any
 ) -> Unit:
     """The unit that the element is of; what is said of it in another mode stands by itself."""
-    key = _key(rule, document, place, element)
+    key = key_of(rule, document, place, element)
     unit = units.get((key, rule.mode))
     if unit is not None and unit.element != place:  # two elements, one key: neither may hide behind the other
         key = place
@@ -211,25 +183,6 @@ def _unit(
     if unit is None:
         unit = units[key, rule.mode] = Unit(key, rule, place, element)
     return unit
-
-
-def _key(rule: TextRule, document: Any, place: Place, element: Any) -> Hashable:
-    keys = rule.keys
-    if not keys:
-        return place
-    if len(keys) == 1 and keys[0].path is not None:
-        value = keys[0].path.value(document if keys[0].whole else element)
-        if type(value) is int or type(value) is str:
-            return value
-        return place[-1] if place and type(place[-1]) is int else place
-    parts: list[int | str] = []
-    for key in keys:
-        if key.path is None:
-            parts += [step for step in place if type(step) is int]
-        else:
-            value = key.path.value(document if key.whole else element)
-            parts.append(value if type(value) is int or type(value) is str else 0)
-    return tuple(parts)
 
 
 def _read(
@@ -303,24 +256,3 @@ def _take(
             unit.parts.append((place + text.names, value))
         return None
     return None if is_empty(value) else value
-
-
-def _mark_end(rule: TextRule, unit: Unit) -> None:
-    unit.closes = unit.closes or _closes(rule, unit.value)
-    if rule.hold:
-        unit.holds = True
-    if rule.slot is not None:
-        unit.slot = rule.slot.value(unit.value)
-
-
-def _closes(rule: TextRule, element: Any) -> bool:
-    if rule.close is None:
-        return False
-    closing = rule.close.value(element)
-    return closing is not MISSING and closing not in _OPEN
-
-
-@lru_cache(maxsize=1024)
-def spell(place: Place) -> str:
-    """A place as people write it: ``choices[0].message``; ``@`` is the document, as in a path."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".") or "@"

@@ -39,9 +39,11 @@ def residue(
                         return (*place, name)
                     left.append((one, (*place, name)))
         else:
-            left += [
-                (one, (*place, at)) for at, one in enumerate(value) if type(one) is dict or type(one) is list
-            ] if type(value) is list else ()
+            left += (
+                [(one, (*place, at)) for at, one in enumerate(value) if type(one) is dict or type(one) is list]
+                if type(value) is list
+                else ()
+            )
     return None
 
 

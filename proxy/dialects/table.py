@@ -134,9 +134,7 @@ def _shift(shift: ShiftFile) -> Shift:
 
 
 def _medium(medium: MediumFile) -> MediaRule:
-    return MediaRule(
-        medium.path, medium.encoding, medium.kind, tuple(medium.when), medium.media_type, medium.inline
-    )
+    return MediaRule(medium.path, medium.encoding, medium.kind, tuple(medium.when), medium.media_type, medium.inline)
 
 
 def _member(path: str | None = None, when: Iterable[Any] = ()) -> Member | None:

@@ -1,4 +1,4 @@
-"""The law of this file: a dialect's table has these keys and no others; ``if`` and not ``on``, which YAML reads as true.
+"""The law of this file: a dialect's table has these keys and no others; ``if`` and not ``on``, which is true in YAML.
 
 The models read and check one table by itself. What the keys mean stands with the classes of ``dialect.py``.
 """
@@ -70,7 +70,9 @@ def _member_path(value: str) -> str:
 
 def _terminal(value: str) -> str:
     if not value.startswith(("data: ", "event: ", '"')):
-        raise ValueError(f"{value!r} must be a line (data: ..., event: ...) or a member as JSON spells it ('\"done\":true')")
+        raise ValueError(
+            f"{value!r} must be a line (data: ..., event: ...) or a member as JSON spells it ('\"done\":true')"
+        )
     return value
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from proxy.dialects.engine import spell
+from proxy.dialects.unit import spell
 
 Place = tuple[str | int, ...]
 

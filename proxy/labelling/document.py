@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from proxy.dialects.dialect import Dialect, Shift
-from proxy.dialects.engine import Content, Unit, content, spell
+from proxy.dialects.engine import Content, content
 from proxy.dialects.media import Medium
+from proxy.dialects.unit import Unit, spell
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import Path, cut, member, parse, quote, spans, starts, within
 from proxy.label.aigc import Aigc
@@ -93,22 +94,21 @@ def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit, body: bytes) -
         last = unit.parts[-1][0]
         end = spans(body, [last])[last][1] - 1
         places.append((end, end, quote(suffix)))
-    done.parts.append(
-        TextDone(done.number(), unit.name, placed, "", text, text[:at] + prefix + text[at:] + suffix)
-    )
+    done.parts.append(TextDone(done.number(), unit.name, placed, "", text, text[:at] + prefix + text[at:] + suffix))
     return places
 
 
 def text_place(body: bytes, unit: Unit, at: int) -> int:
     """Where in the body the unit's character ``at`` stands."""
-    place, text = unit.parts[0]
+    part, found = unit.parts[0]
     if at == 0:
-        return starts(body, [place])[place] + 1
-    for place, text in unit.parts:
-        if at <= len(text):
+        return starts(body, [part])[part] + 1
+    for place, text in unit.parts[1:]:
+        if at <= len(found):
             break
-        at -= len(text)
-    return within(body, spans(body, [place])[place], at, at)[0]
+        at -= len(found)
+        part, found = place, text
+    return within(body, spans(body, [part])[part], at, at)[0]
 
 
 def shifted(body: bytes, unit: Unit, shifts: Iterable[Shift], at: int, prefix: str) -> list[Place]:
@@ -180,9 +180,7 @@ def _inlined(medium: Medium, picture: Picture, body: bytes, start: int, end: int
 def links(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:
     """The places of URLs that lead to more answers: they lead to us."""
     home = done.mark.home
-    found = {
-        place: url for path in dialect.links for place, url in path.find(document) if isinstance(url, str) and url
-    }
+    found = {place: url for path in dialect.links for place, url in path.find(document) if isinstance(url, str) and url}
     if not found or home is None:
         return []
     where = spans(body, found.keys())

@@ -86,9 +86,9 @@ class LinesLabeller:
 
     def _answer(self, record: Record, data: bytes, nested: Nested, answer: Mapping[str, Any]) -> Sequence[Piece]:
         """The line with the answer in it labelled."""
-        by = "" if nested.by is None else nested.by.value(answer)
-        names = dict(nested.dialects)
-        name = names.get("" if by is MISSING else by) if by is MISSING or type(by) is str else None
+        by: Any = "" if nested.by is None else nested.by.value(answer)
+        by = "" if by is MISSING else by
+        name = dict(nested.dialects).get(by) if isinstance(by, str) else None
         if name is None:
             raise LabellingError("a line of the file holds an answer of a kind that is not known")
         if name == "":

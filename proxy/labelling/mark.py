@@ -168,7 +168,18 @@ def terms(
     on_failure: Literal["block", "pass"] = "block" if blocks else "pass"
     asked_of = frozenset(kind for kind, decision in decisions.items() if decision.acts)
     return Terms(
-        prefix, suffix, badge, badge_words, carriers, envelope, on_failure, Notices(shown), trusted, asked_of, urls, home
+        prefix,
+        suffix,
+        badge,
+        badge_words,
+        carriers,
+        envelope,
+        on_failure,
+        Notices(shown),
+        trusted,
+        asked_of,
+        urls,
+        home,
     )
 
 

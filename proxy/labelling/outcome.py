@@ -44,8 +44,8 @@ class Done:
     """What was done to one answer so far.
 
     ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
-    sent an error with status 200, ``left`` what was let go without a label because the configuration says so, ``passed``
-    why it needs none. ``live`` tells of the units of a stream that is under way.
+    sent an error with status 200, ``left`` what was let go without a label because the configuration says so,
+    ``passed`` why it needs none. ``live`` tells of the units of a stream that is under way.
     """
 
     mark: Mark
@@ -74,9 +74,7 @@ class Done:
 
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
-        return tuple(
-            part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live())
-        )
+        return tuple(part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live()))
 
     def outcome(self) -> tuple[Outcome, str]:
         """One word for the answer, and the reason in words: what should carry a label and does not is no success."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.dialects.dialect import Member
-from proxy.dialects.engine import Unit
+from proxy.dialects.unit import Unit
 from proxy.framing.json_text import Path, cut, member, quote, spans
 from proxy.framing.record import Record
 from proxy.labelling.document import Place, shifted, text_place

@@ -33,7 +33,13 @@ STREAMS: Final = frozenset({"sse", "ndjson", "json_array", "event_stream"})
 
 _KINDS: Final[dict[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
 _LINES: Final = frozenset(
-    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/stream+json"}
+    {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonl",
+        "application/stream+json",
+    }
 )
 _UNTOLD: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 # How each is cut, and how a chunk ends that ends a record.

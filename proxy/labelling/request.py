@@ -27,10 +27,12 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Told(NamedTuple):
-    """What a request says outside of its body: the model that its path names, and whether it asks for a stream."""
+    """What a request says outside of its body: the model that its path names, whether it asks for a stream, and whether
+    for one that goes on from where the client has read."""
 
     model: str = ""
     streams: bool = False
+    resumed: bool = False
 
 
 NOTHING = Told()
@@ -67,7 +69,7 @@ def told(dialect: Dialect, match: Match, model: str, accept: bytes) -> Told:
     if not streams and dialect.request.stream is None and accept:
         types = [part.partition(b";")[0].strip() for part in accept.lower().split(b",")]
         streams = b"text/event-stream" in types and b"application/json" not in types
-    return Told(model[:MODEL_LENGTH], streams)
+    return Told(model[:MODEL_LENGTH], streams, match.resumed)
 
 
 def asks_for_ciphertext(dialect: Dialect, headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -80,7 +82,7 @@ def asks_for_ciphertext(dialect: Dialect, headers: Iterable[tuple[bytes, bytes]]
 
 def unread(said: Told) -> Asked:
     """What is known of a request whose body is not read."""
-    return Asked(said.model, said.streams)
+    return Asked(said.model, said.streams, resumed=said.resumed)
 
 
 def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) -> Read:
@@ -105,6 +107,7 @@ def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) 
         machine=_machine(dialect, document),
         continued=_continued(dialect, document),
         mode=next((mode for claim, mode in rules.modes if claim.holds(document)), None),
+        resumed=said.resumed,
     )
     if not plain:
         return Read(asked, body)

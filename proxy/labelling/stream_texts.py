@@ -1,4 +1,4 @@
-"""The texts of a stream: which unit gets a notice, in which record it stands, and which records wait until that is clear.
+"""The texts of a stream: which unit gets a notice, in which record, and which records wait until that is clear.
 
 The law: the prefix goes into the first text that people read of each unit, the suffix out before the record that closes
 it, and a text that is said again as a whole is said as it was labelled. What a table calls ``hold`` waits for the next
@@ -10,16 +10,17 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from proxy.dialects.dialect import Dialect, Mode
-from proxy.dialects.engine import Unit
 from proxy.dialects.paths import MISSING, Path
+from proxy.dialects.unit import Unit
 from proxy.labelling import think
+from proxy.labelling.errors import LabellingError
 from proxy.labelling.notices import SEPARATOR
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
 from proxy.labelling.stream_unit import StreamUnit
 from proxy.labelling.suffix import closing_record
-from proxy.labelling.verdict import ALREADY, Wait, verdict
+from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
 RESUMED: Final = "the client has read the beginning, with its notice, before"
 
@@ -76,7 +77,9 @@ class Texts:
                 self._close(unit, found, pending, mode)
             if found.rule.shifts and "prefix" in unit.placed:
                 pending.shifts.append((found, unit.reading.begin))
-        if found.slot is not MISSING:
+        if found.slot is not MISSING and found.slot != unit.slot:
+            if not found.parts and not unit.placed and unit.ends_in_text and self._owes(unit):
+                self._copy(unit, self._emit)  # another block begins, behind which there may be no place
             unit.slot = found.slot
         if found.holds and not unit.closed and self._owes(unit) and unit.ends_in_text:
             unit.stop = pending
@@ -93,8 +96,9 @@ class Texts:
             unit.closed = True
             if unit.stop is not None:
                 self._go_on(unit, closes=True)
-            elif self._owes(unit) and unit.ends_in_text:
-                self._copy(unit, None if last is None or unit.last[0] is last.record else last)
+            elif self._owes(unit) and self._has_place(unit):
+                behind = last is None or unit.last[0] is last.record
+                self._copy(unit, self._queue.append if behind else self._before(last))
 
     # One unit.
 
@@ -126,11 +130,13 @@ class Texts:
     def _decide(self, unit: StreamUnit, *, ended: bool) -> None:
         if unit.skipped is not None:
             return
-        says = verdict(unit.text, self._asked, self._done.mark.notices, ended=ended)
+        # Reasoning that never ends is all that people see.
+        text = unit.tail if ended and unit.reading.endless else unit.text
+        says = verdict(text, self._asked, self._done.mark.notices, ended=ended)
         if says == "" and unit.reading.unclear and not ended:
             says = Wait.HOLD
         unit.held = says is Wait.HOLD
-        if isinstance(says, Wait):
+        if isinstance(says, Wait) or says == SILENT:  # text may follow yet, whatever has closed
             return
         unit.skipped = says
         if says == "" and self._done.mark.prefix and unit.first:
@@ -182,7 +188,7 @@ class Texts:
         stop, unit.stop = unit.stop, None
         assert stop is not None
         if closes or not unit.placed:
-            self._copy(unit, stop)
+            self._copy(unit, self._before(stop))
         unit.closed = unit.closed or closes
 
     def _close(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
@@ -196,14 +202,21 @@ class Texts:
         if found.parts and mode != "full" and not unit.reading.endless:
             unit.placed += ("suffix",)
             pending.suffixes.append(found.parts[-1][0])
-        elif not unit.ends_in_text:
+        elif not self._has_place(unit):
             return
         elif found.rule.create is not None and not unit.reading.endless and self._creates(found, found.rule.create):
             unit.placed += ("suffix",)
             assert found.rule.text is not None
             pending.created.append((found.element + found.rule.create.names, found.rule.text.names))
         else:
-            self._copy(unit)
+            self._copy(unit, self._emit)
+
+    @staticmethod
+    def _has_place(unit: StreamUnit) -> bool:
+        """Whether a suffix can follow now. Raises LabellingError where it cannot, and no other notice stands there."""
+        if not unit.ends_in_text and not unit.placed:
+            raise LabellingError("the stream has no place for the notice at the end of a text")
+        return unit.ends_in_text
 
     @staticmethod
     def _creates(found: Unit, path: Path) -> bool:
@@ -211,8 +224,11 @@ class Texts:
         holder = Path("", path.names[:-1]).value(found.value)
         return type(holder) is dict and not holder.get(path.names[-1])
 
-    def _copy(self, unit: StreamUnit, before: Pending | None = None) -> None:
-        """The suffix goes out in a record of its own, in front of the held one ``before``."""
+    def _before(self, held: Pending) -> Callable[[Pending], None]:
+        return lambda ours: self._queue.insert(self._queue.index(held), ours)
+
+    def _copy(self, unit: StreamUnit, put: Callable[[Pending], None]) -> None:
+        """The suffix goes out in a record of its own, which ``put`` gives its place."""
         assert unit.last is not None
         mark = self._done.mark
         record, found = unit.last
@@ -222,8 +238,4 @@ class Texts:
         if "suffix" not in unit.placed:
             unit.placed += ("suffix",)
         unit.skipped = ""
-        ours = Pending(closing_record(record, found, text, self._dialect.stream_metadata), ours=True)
-        if before is None:
-            self._emit(ours)
-        else:
-            self._queue.insert(self._queue.index(before), ours)
+        put(Pending(closing_record(record, found, text, self._dialect.stream_metadata), ours=True))

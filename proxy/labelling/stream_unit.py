@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from proxy.dialects.engine import Unit
 from proxy.dialects.paths import MISSING
+from proxy.dialects.unit import Unit
 from proxy.framing.record import Record
 from proxy.labelling.outcome import TextDone
 from proxy.labelling.pending import Pending

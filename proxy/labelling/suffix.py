@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from proxy.dialects.dialect import Member
-from proxy.dialects.engine import Unit
+from proxy.dialects.unit import Unit
 from proxy.framing.json_text import parse
 from proxy.framing.record import Record
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import shipped
-from proxy.dialects.engine import Content, content, spell
+from proxy.dialects.engine import Content, content
 from proxy.dialects.table import parse_dialect
+from proxy.dialects.unit import spell
 
 TABLES = {source.path.stem: source.data for source in shipped.dialect_sources()}
 CHAT, IMAGES = parse_dialect(TABLES["openai.chat"]), parse_dialect(TABLES["openai.images"])

@@ -65,13 +65,23 @@ def test_what_is_no_medium(delta: dict[str, Any]) -> None:
         (True, "openai.chat", [0], {"choices": [{"index": 1, "delta": {"content": "a"}}]}),
         (False, "openai.chat", None, {"choices": [{"index": 1, "delta": {"content": "a"}}]}),
         # A text that is said again as a whole, where it was labelled.
-        (False, "anthropic.messages", [()], {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}}),
+        (
+            False,
+            "anthropic.messages",
+            [()],
+            {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}},
+        ),
         (True, "anthropic.messages", [()], {"type": "content_block_stop", "index": 0}),
         (True, "openai.responses", [(0, 0)], {"type": "response.output_text.done", "text": "a"}),
         (True, "openai.responses", [(0, 0)], {"type": "response.completed", "response": {}}),
         (False, "openai.responses", None, {"type": "response.output_text.done", "text": "a"}),
         # Offsets into one.
-        (True, "gemini.generate", [0], {"candidates": [{"citationMetadata": {"citationSources": [{"startIndex": 1}]}}]}),
+        (
+            True,
+            "gemini.generate",
+            [0],
+            {"candidates": [{"citationMetadata": {"citationSources": [{"startIndex": 1}]}}]},
+        ),
     ],
 )
 def test_what_must_be_looked_at(

@@ -366,7 +366,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_the_sdks_own() -> None:
 async def test_vertex() -> None:
     """The model stands in the path, and the request says that of Vertex and not of Anthropic."""
     async with (
-        chain(says(message(text("Hello"))), told(text("Hello"))) as it,
+        chain(says(message(text("Hello"))), told(text("Hello")), says({"input_tokens": 7})) as it,
         anthropic.AsyncAnthropicVertex(
             base_url=it.here.url, project_id="p", region="us-east5", access_token="t", max_retries=0
         ) as client,
@@ -375,8 +375,10 @@ async def test_vertex() -> None:
         record = it.here.only()
         async with client.messages.stream(model="claude-sonnet-4-5@20250929", max_tokens=64, messages=ASK) as stream:
             said = await stream.get_final_text()
-        paths = [one.target for one in it.upstream.received]
-    assert [path.rpartition(b":")[2] for path in paths] == [b"rawPredict", b"streamRawPredict"]
+        counted = await client.messages.count_tokens(model="claude-sonnet-4-5@20250929", messages=ASK)
+        ends = [one.target.rpartition(b"/")[2].rpartition(b"@20250929")[2] for one in it.upstream.received]
+    assert ends == [b":rawPredict", b":streamRawPredict", b"count-tokens:rawPredict"]
+    assert counted.input_tokens == 7
     assert answer.content[0].text == said == NOTICE + "Hello"  # type: ignore[union-attr]
     assert record.model == "claude-sonnet-4-5@20250929"
 

@@ -94,11 +94,11 @@ def signing(handler: Handler, transport: str) -> Any:
     return chain(verified(handler), upstream={"sign": SIGN, "transport": transport})
 
 
-async def talk(it: Chain, ask: Callable[[Any], Any]) -> Any:
+async def talk(it: Chain, ask: Callable[[Any], Any], url: str = "") -> Any:
     def work() -> Any:
         client = boto3.session.Session().client(
             "bedrock-runtime",
-            endpoint_url=it.here.url,
+            endpoint_url=url or it.here.url,
             region_name="eu-west-1",
             aws_access_key_id=THEIRS,
             aws_secret_access_key="their own",
@@ -133,6 +133,7 @@ async def test_converse_and_its_second_turn(model: str, transport: str) -> None:
         records = it.here.records
     assert first["content"] == [{"text": NOTICE + "Hello"}]
     assert [one.outcome for one in records] == ["labelled", "labelled"]
+    assert len({one.tenant for one in records} - {""}) == 1  # although no two signatures are the same
     assert it.upstream.received[1].json()["messages"] == [*ASK, message, *ASK]
     assert b":" not in it.upstream.received[0].target
 
@@ -198,6 +199,19 @@ async def test_a_stream_in_a_models_own_words(transport: str) -> None:
     assert heard[2]["delta"]["text"] == NOTICE + "Hello"
     assert EXPECTED_LABEL == short(heard[0]["message"]["AIGC"])
     assert record.outcome == "labelled"
+
+
+async def test_the_upstream_of_these_tests_takes_what_the_sdk_signs(transport: str) -> None:
+    """The verification itself is right: it takes what boto3 sends straight to it."""
+
+    async def check(request: Received, wire: Wire) -> None:
+        assert THEIRS == aws(request, "their own").key_id
+        await wire.json({"output": {"message": {"role": "assistant", "content": []}}})
+
+    async with chain(check, upstream={"transport": transport}) as it:
+        for model in (NOVA, PROFILE):
+            await talk(it, lambda client, model=model: client.converse(modelId=model, messages=ASK), it.upstream.url)
+    assert len(it.upstream.received) == 2
 
 
 async def test_without_our_signature_the_sdks_own_is_refused(transport: str) -> None:

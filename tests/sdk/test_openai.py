@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 from proxy.media import png
@@ -66,6 +67,40 @@ async def test_azure() -> None:
     assert "".join(texts) == NOTICE + "Hello"
     moved = (came[-1].choices[0].model_extra or {})["content_filter_offsets"]
     assert moved["end_offset"] == len(NOTICE + "Hello")
+
+
+async def test_minimax_on_its_own_path(tmp_path: Path) -> None:
+    """Thoughts in the text, and the whole message once more at the end."""
+    said = "<think>\nHm.\n</think>\n\nHello"
+    shared = {"id": "1", "created": 1, "model": "MiniMax-M2.5"}
+    delta, whole = {**shared, "object": "chat.completion.chunk"}, {**shared, "object": "chat.completion"}
+    records = [
+        {**delta, "choices": [{"index": 0, "delta": {"role": "assistant", "content": part}}]}
+        for part in (said[:3], said[3:12], said[12:])
+    ]
+    last = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+    records.append({**whole, "choices": [last], "usage": {"total_tokens": 9}, "base_resp": {"status_code": 0}})
+    async with chain(streams(records, done=False), policies=both_ends(tmp_path)) as it, client_of(it) as client:
+        stream: Any = await client.post(
+            "/text/chatcompletion_v2",
+            body={"model": "MiniMax-M2.5", "messages": ASK, "stream": True},
+            cast_to=ChatCompletionChunk,
+            stream=True,
+            stream_cls=openai.AsyncStream[ChatCompletionChunk],
+        )
+        *deltas, end = [one async for one in stream]
+    expected = said.replace("Hello", NOTICE + "Hello" + SUFFIX)
+    assert "".join(one.choices[0].delta.content for one in deltas) == expected
+    assert end.choices[0].message["content"] == expected
+
+
+async def test_an_answer_that_nobody_could_read_on_the_way_is_not_asked_for() -> None:
+    """Volcengine Ark encrypts in both directions where a client asks for it."""
+    async with chain(says(completed("Hello"))) as it, client_of(it) as client:
+        with pytest.raises(openai.BadRequestError) as raised:
+            await client.chat.completions.create(model="m", messages=ASK, extra_headers={"X-Is-Encrypted": "true"})
+        assert it.upstream.received == []
+    assert raised.value.code == "not_labelled"
 
 
 def completed(*texts: str) -> dict[str, Any]:
