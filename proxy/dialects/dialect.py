@@ -183,7 +183,7 @@ class RequestRules:
 @dataclass(frozen=True, slots=True)
 class Match:
     """Requests that the dialect answers: methods, and a path pattern: a segment may hold ``*``, ``**/`` is any prefix,
-    and ``{model}`` is a ``*`` that the model's name stands in.
+    ``{model}`` is a ``*`` that the model's name stands in, ``{model:glob}`` another glob that it does.
 
     ``stored`` says that the answer is kept and may be read again: it gets the same ids each time; ``streams`` that it
     is a stream, ``resumed`` that it goes on from where the client has read. ``headers`` and ``query`` are what the

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 T = TypeVar("T")
 Reading = tuple[str, ...]
 
-MODEL = "{model}"  # a ``*`` in a pattern, and the model's name
+_model = re.compile(r"\{model(?::([^}/]*))?\}")  # a ``*`` in a pattern, or another glob, and the model's name
 
 _DECODINGS = 3  # a path that was encoded this often is nobody's honest spelling
 
@@ -45,7 +45,7 @@ class Finder(Generic[T]):
         for methods, pattern, value in entries:
             node = self._root
             prefix = pattern.startswith("**/")
-            plain = pattern.removeprefix("**/").replace(MODEL, "*").lower()
+            plain = _model.sub(_glob, pattern.removeprefix("**/")).lower()
             for segment in reversed([part for part in plain.split("/") if part]):
                 node = _below(node, segment)
             held = node.anywhere if prefix else node.whole
@@ -100,9 +100,9 @@ def readings(path: bytes) -> tuple[Reading, ...]:
 
 
 def model_in(pattern: str, path: bytes) -> str:
-    """The model that the path of a request names where the pattern says ``{model}``, as it is spelled there; empty
-    where it names none."""
-    if MODEL not in pattern:
+    """The model that the path of a request names where the pattern says ``{model}`` or ``{model:glob}``, as it is
+    spelled there; empty where it names none."""
+    if "{model" not in pattern:
         return ""
     wanted = _naming(pattern)
     for reading in _spellings(path):
@@ -114,10 +114,20 @@ def model_in(pattern: str, path: bytes) -> str:
 @lru_cache(maxsize=256)
 def _naming(pattern: str) -> re.Pattern[str]:
     """The pattern over a reading whose segments are joined by NUL, for a model's name may hold a slash."""
-    spelled = re.escape("\0".join(part for part in pattern.removeprefix("**/").split("/") if part))
-    spelled = spelled.replace(re.escape(MODEL), "(?P<model>[^\0]*)", 1).replace(r"\*", "[^\0]*")
+    joined = "\0".join(part for part in pattern.removeprefix("**/").split("/") if part)
+    model = _model.search(joined)
+    assert model is not None
+    before, named, behind = map(_spelled, (joined[: model.start()], _glob(model), joined[model.end() :]))
     anywhere = "(?:.*\0)?" if pattern.startswith("**/") else ""
-    return re.compile(anywhere + spelled, re.DOTALL | re.IGNORECASE)
+    return re.compile(f"{anywhere}{before}(?P<model>{named}){behind}", re.DOTALL | re.IGNORECASE)
+
+
+def _glob(model: re.Match[str]) -> str:
+    return model[1] or "*"
+
+
+def _spelled(pattern: str) -> str:
+    return re.escape(pattern).replace(r"\*", "[^\0]*")
 
 
 def _spellings(path: bytes) -> tuple[Reading, ...]:

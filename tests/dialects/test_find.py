@@ -193,3 +193,12 @@ def test_a_slash_in_disguise_may_belong_to_a_name() -> None:
 )
 def test_the_model_that_a_path_names(expected: str, pattern: str, path: str) -> None:
     assert expected == model_in(pattern, path.encode())
+
+
+def test_a_models_name_may_have_a_shape() -> None:
+    pattern = "**/model/{model:*anthropic.*}/invoke"
+    found = Finder([(("POST",), pattern, "one")])
+    assert ("one",) == found.find("POST", readings(b"/model/us.anthropic.Claude-v1%3A0/invoke"))
+    assert () == found.find("POST", readings(b"/model/meta.llama/invoke"))
+    assert "us.anthropic.Claude-v1:0" == model_in(pattern, b"/model/us.anthropic.Claude-v1%3A0/invoke")
+    assert "" == model_in(pattern, b"/model/meta.llama/invoke")

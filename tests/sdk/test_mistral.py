@@ -121,6 +121,15 @@ async def test_tools_and_json_are_untouched() -> None:
     assert told.choices[0].message.content == '{"name": "Köln"}'
 
 
+async def test_an_agents_chat() -> None:
+    async with chain(chat) as it, client_of(it.here.url) as client:
+        answer: Any = await client.agents.complete_async(agent_id="a-1", messages=ASK)
+        stream = await client.agents.stream_async(agent_id="a-1", messages=ASK)
+        heard: list[Any] = [one.data async for one in stream]
+    assert answer.choices[0].message.content == NOTICE + "Hello world"
+    assert "".join(one.choices[0].delta.content or "" for one in heard) == NOTICE + "Hello world"
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_what_fills_the_middle_is_untouched(streamed: bool) -> None:
     headers: list[httpx.Headers] = []
