@@ -92,7 +92,9 @@ class Answer:
         """Nothing in it needs a label: send it on, a short one whole, any other as it comes."""
         account, client, response = self._account, self._client, self._response
         outcome = Outcome.ERROR_RESPONSE if self._status >= 400 else Outcome.PASSED
-        headers = fields.passed(response.head.headers)
+        # What a GET would get is another body than the upstream's, so nothing is said of the upstream's bytes.
+        changed = self._client.head.method == "HEAD" and acts(self._decisions)
+        headers = (fields.relabelled if changed else fields.passed)(response.head.headers)
         length = response.head.value(b"content-length")
         if length and int(length) <= _SHORT:
             parts: list[bytes] = []
@@ -141,7 +143,7 @@ class Answer:
             if (framed in STREAMS) is not asked.streaming:
                 self._decisions = self._service.decide(claim, asked, streaming=framed in STREAMS)
             identifier = self._account.id
-            if claim.match.stored:
+            if claim.match.stored and framed not in STREAMS and framed != "lines":
                 # It is read to its end before it is labelled: its id is made from all of its bytes.
                 await self._body.rest(begun)
                 service = self._service

@@ -216,7 +216,8 @@ class _Exchange:
     def _outbound(self, claim: Claim, *, claimed: bool) -> Headers:
         assert claim.route is not None
         peer = self._client.peer(self._service.settings.trusts)
-        return fields.outbound(self._client.head, peer, claimed=claimed, forwarded=claim.route.upstream.forwarded)
+        upstream = claim.route.upstream
+        return fields.outbound(self._client.head, peer, upstream.origin, claimed=claimed, forwarded=upstream.forwarded)
 
     async def _decoded(self, outbound: Headers) -> tuple[bytes, Headers]:
         """The request's body, decoded, and its outbound fields: a coding that was undone is no longer named."""

@@ -11,20 +11,20 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from proxy import shipped
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.find import Finder
-from proxy.media_hosts import MediaHost
 from proxy.policy.errors import Fault, PolicyError
-from proxy.policy.patterns import Match, match_path, plain_path
+from proxy.policy.patterns import match_path, plain_path
 from proxy.policy.policies import PolicySet, Rules
 from proxy.settings_dialects import TableFolder, dialect_folder
 from proxy.settings_faults import SettingsError, config_faults, only_text_keys, placed
 from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_provider, read_url
+from proxy.settings_parts import LedgerSettings, Limits, Route, UpstreamSettings
 from proxy.settings_policies import PolicyFolder, route_faults
 from proxy.settings_signing import Signing, read_signing
 from proxy.shipped import font
@@ -46,68 +46,6 @@ __all__ = [
 # The upstream and the route of the one-line form.
 ONLY_UPSTREAM = "upstream"
 ONLY_ROUTE = "/**"
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamSettings:
-    """A model endpoint. ``url`` has no slash at its end; ``keep_alive`` is in seconds; ``server`` names the software,
-    and with it the request fields whose claim of machine-readable output counts; ``labels`` whether labels that come
-    from it are believed; ``sign`` how requests are signed, None where they go as clients have made them."""
-
-    name: str
-    url: str
-    transport: Literal["http1", "httpx"]
-    proxy: str | None
-    forwarded: bool
-    server: str
-    labels: Literal["untrusted", "trusted"]
-    keep_alive: float
-    max_connections: int
-    sign: Signing | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Which upstream serves a path, and under which policies. ``fits`` takes a path as ``plain_path`` spells it;
-    ``urls`` is what becomes of media that an answer hands out as URLs, ``media_hosts`` from where they are fetched."""
-
-    path: str
-    upstream: UpstreamSettings
-    policies: tuple[str, ...]
-    unclaimed: Literal["pass", "refuse"]
-    websockets: Literal["refuse", "pass"]
-    rules: Rules
-    fits: Match
-    urls: Literal["refuse", "rewrite", "inline", "pass"]
-    media_hosts: tuple[MediaHost, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerSettings:
-    """Where records are kept, and what happens when they cannot be."""
-
-    path: Path
-    on_failure: Literal["block", "pass"]
-    synchronous: Literal["full", "normal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds: bytes for whole_body, total_memory, record, headers and fetch, pixels, seconds for connect, first_byte,
-    idle, fetch_time and link, and a number of answers for work_waiting."""
-
-    whole_body: int
-    total_memory: int
-    record: int
-    headers: int
-    pixels: int
-    connect: float
-    first_byte: float
-    idle: float
-    work_waiting: int
-    fetch: int
-    fetch_time: float
-    link: float
 
 
 @dataclass(frozen=True, slots=True)

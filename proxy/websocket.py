@@ -103,7 +103,7 @@ class WebSocket:
     async def _relay(self) -> None:
         client, upstream = self._client, self._route.upstream
         peer = client.peer(self._service.settings.trusts)
-        headers = fields.outbound(client.head, peer, claimed=False, forwarded=upstream.forwarded)
+        headers = fields.outbound(client.head, peer, upstream.origin, claimed=False, forwarded=upstream.forwarded)
         if self._decision is not None:
             headers = [field for field in headers if field[0] != _EXTENSIONS]
         client.watch()

@@ -61,7 +61,7 @@ async def test_a_gigabyte_up_and_down_in_constant_memory() -> None:
         measured(upstream, 48 * MEGABYTE) as there,
         connected(there.address) as client,
     ):
-        await client.send(request("GET", b"/v1/files/1/content"))
+        await client.send(request("GET", b"/v1/novelties/1/content"))
         await client.begin()
         size = 0
         while piece := await client.piece():
@@ -146,9 +146,8 @@ async def test_a_record_of_a_hundred_megabytes_before_the_label_is_refused() -> 
         assert (answer.status, answer.error) == (502, "not_labelled")
 
 
-async def test_a_record_of_a_hundred_megabytes_behind_the_label_passes() -> None:
-    size = 400 * len(BLOCK)
-
+async def test_a_record_of_a_hundred_megabytes_behind_the_label_is_cut_off() -> None:
+    """What it holds could be a picture, which must be held to be labelled; the bound is the same as before the label."""
     async def handler(received: Received, wire: Wire) -> None:
         if received.target == b"/warm":
             await wire.reply(b"ok")
@@ -172,13 +171,9 @@ async def test_a_record_of_a_hundred_megabytes_behind_the_label_passes() -> None
         await client.begin()
         await client.until(b"Hello")
         seen.set()
-        passed, tail = 0, b""
-        while piece := await client.piece():
-            passed, tail = passed + len(piece), (tail + piece)[-100:]
-            client.answer.body = b""
-        assert client.answer.whole
-        assert passed > size
-        assert tail.endswith(b"[DONE]\n\n")
+        answer = await client.rest()
+        assert not answer.whole
+        assert len(answer.body) < 10 * MEGABYTE
 
 
 @pytest.mark.parametrize(("coding", "streamed"), [("gzip", False), ("zstd", True)])

@@ -69,7 +69,7 @@ async def test_responses(case: str, transport: str) -> None:
         countermark(upstream.url, upstream={"transport": transport}) as here,
         connected(here.address) as client,
     ):
-        for target, more in ((b"/v1/models", []), (b"/v1/files", [(b"countermark-status", b"unclaimed")])):
+        for target, more in ((b"/v1/models", []), (b"/v1/novelties", [(b"countermark-status", b"unclaimed")])):
             answer = await client.ask("GET", target)
             assert b"%d" % answer.status == head[:3]
             assert answer.whole
@@ -99,16 +99,16 @@ async def test_interim_responses_are_consumed() -> None:
         scripted([early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]) as upstream,
         countermark(upstream.url) as here,
     ):
-        answer = await ask(here.address, "GET", b"/v1/files")
+        answer = await ask(here.address, "GET", b"/v1/novelties")
     assert (answer.status, answer.body, answer.interim) == (200, b"ok", [])
 
 
 TARGETS = [
-    b"/v1/files?a=%20b&c=%2F&a=%C3%A4",
+    b"/v1/novelties?a=%20b&c=%2F&a=%C3%A4",
     b"/a%2Fb/%7Euser//x/./y/../z;p=1",
-    b"/v1/files?",
+    b"/v1/novelties?",
     b"/?x=/v1/chat/completions",
-    b"/v1/files?a=b?c=d",
+    b"/v1/novelties?a=b?c=d",
     b"/%E4%BD%A0/{}|^`",
     b"//files/x",
 ]
@@ -124,15 +124,15 @@ async def test_targets_go_up_as_they_are(target: bytes, transport: str) -> None:
 
 async def test_a_target_in_absolute_form() -> None:
     async with scripted(echo) as upstream, countermark(upstream.url) as here:
-        assert (await ask(here.address, "GET", b"http://other.test/v1/files?a=b")).status == 200
-    assert upstream.received[0].target == b"/v1/files?a=b"
+        assert (await ask(here.address, "GET", b"http://other.test/v1/novelties?a=b")).status == 200
+    assert upstream.received[0].target == b"/v1/novelties?a=b"
 
 
 async def test_a_fragment_does_not_go_up() -> None:
     """It is no part of a request's target, and an upstream that took it for one would see a path that we did not."""
     async with scripted(echo) as upstream, countermark(upstream.url) as here:
-        answer = await ask(here.address, "GET", b"/v1/files#/../chat/completions")
-    assert answer.status == 400 or upstream.received[0].target == b"/v1/files"
+        answer = await ask(here.address, "GET", b"/v1/novelties#/../chat/completions")
+    assert answer.status == 400 or upstream.received[0].target == b"/v1/novelties"
 
 
 async def echo(received: Received, wire: Wire) -> None:
@@ -143,8 +143,8 @@ async def echo(received: Received, wire: Wire) -> None:
 @pytest.mark.parametrize("transport", ["http1", "httpx"])
 async def test_methods_and_bodies(method: str, transport: str) -> None:
     async with scripted(echo) as upstream, countermark(upstream.url, upstream={"transport": transport}) as here:
-        answer = await ask(here.address, method, b"/v1/files", BINARY, [(b"content-encoding", b"gzip")])
-        empty = await ask(here.address, method, b"/v1/files")
+        answer = await ask(here.address, method, b"/v1/novelties", BINARY, [(b"content-encoding", b"gzip")])
+        empty = await ask(here.address, method, b"/v1/novelties")
     assert answer.body == BINARY
     assert empty.body == b""
     assert [received.method for received in upstream.received] == [method] * 2
@@ -160,7 +160,7 @@ async def test_uploads_in_chunks(transport: str) -> None:
         countermark(upstream.url, upstream={"transport": transport}) as here,
         connected(here.address) as client,
     ):
-        await client.send(request("POST", b"/v1/files", b"", [(b"transfer-encoding", b"chunked")]))
+        await client.send(request("POST", b"/v1/novelties", b"", [(b"transfer-encoding", b"chunked")]))
         for piece in pieces:
             await client.send(b"%x\r\n%b\r\n" % (len(piece), piece))
         await client.send(b"0\r\n\r\n")
@@ -170,7 +170,7 @@ async def test_uploads_in_chunks(transport: str) -> None:
     assert upstream.received[0].value(b"content-length") is None
 
 
-@pytest.mark.parametrize("target", [b"/v1/files", b"/v1/chat/completions"])
+@pytest.mark.parametrize("target", [b"/v1/novelties", b"/v1/chat/completions"])
 async def test_expectations_are_met_here(target: bytes) -> None:
     async with scripted(echo) as upstream, countermark(upstream.url) as here, connected(here.address) as client:
         body = asks()
@@ -209,7 +209,7 @@ async def test_unclaimed_paths_pass_marked_counted_and_told_of_once(caplog: pyte
     assert len([record for record in caplog.records if "unclaimed" in record.message]) == 1
 
 
-@pytest.mark.parametrize("target", [b"/v1/novelties", b"/v1/files", b"/v1/novelties/run"])
+@pytest.mark.parametrize("target", [b"/v1/novelties", b"/v1/novelties", b"/v1/novelties/run"])
 async def test_unclaimed_paths_are_refused_where_the_route_says_so(target: bytes) -> None:
     async with scripted(echo) as upstream, countermark(upstream.url, route={"unclaimed": "refuse"}) as here:
         answer = await ask(here.address, "POST", target, b"{}")
@@ -259,7 +259,7 @@ async def test_a_client_of_http_1_0() -> None:
         countermark(upstream.url) as here,
         connected(here.address) as client,
     ):
-        await client.send(b"GET /v1/files HTTP/1.0\r\nhost: a\r\n\r\n")
+        await client.send(b"GET /v1/novelties HTTP/1.0\r\nhost: a\r\n\r\n")
         answer = await client.begin()
         assert answer.value(b"transfer-encoding") is None
         assert (await client.rest()).body == b"abc"
@@ -292,7 +292,7 @@ async def test_a_client_of_http_1_0_sees_that_a_response_was_cut() -> None:
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
     async with scripted([head, 0.05, CUT]) as upstream, countermark(upstream.url) as here:
         reader, writer = await asyncio.open_connection(*here.address)
-        writer.write(b"GET /v1/files HTTP/1.0\r\nhost: a\r\n\r\n")
+        writer.write(b"GET /v1/novelties HTTP/1.0\r\nhost: a\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             await reader.read()
         writer.close()

@@ -51,6 +51,7 @@ class _Rules:
         steps = [step for rule in rules for path in (rule.each, rule.span) if path for step in path.rest]
         self.flags = tuple({step.where for step in steps if isinstance(step, Each) and step.negated})
         self.plain = frozenset(rule.text.names for rule in rules if rule.text and rule.span is None)
+        self.several = sum(rule.span is not None for rule in rules) > 1
         self.spanned = frozenset(rule.span.names for rule in rules if rule.span)
         self.containers = tuple(dict.fromkeys(rule.each.names for rule in rules if rule.each.rest and not rule.when))
         self.by: Path | None = None
@@ -120,10 +121,18 @@ def content(dialect: Dialect, rules: tuple[TextRule, ...], document: Any, data: 
                         if not is_empty(value):
                             found.medium = at
     found.units = list(units.values())
+    if table.several:
+        for unit in found.units:
+            unit.parts.sort(key=_in_order)
     if others and (others := others.difference(*({part for part, _ in unit.parts} for unit in found.units))):
         found.medium = min(others, key=len)
     _judge(dialect, table, document, found, data, read)
     return found
+
+
+def _in_order(part: tuple[Place, str]) -> tuple[tuple[bool, str | int], ...]:
+    """Where a part stands among those of its unit that other rules have read."""
+    return tuple([(type(step) is str, step) for step in part[0]])
 
 
 @lru_cache(maxsize=256)
@@ -144,10 +153,10 @@ def _judge(
 ) -> None:
     """Whether the document is an error, whether it is known, and whether it holds more than was read."""
     silent = False
+    if not found.media and not any([unit.parts for unit in found.units]):
+        # An error that stands beside content is the content's affair.
+        found.error = any([condition.is_met(document) for condition in dialect.errors])
     if not found.units:
-        if not found.media:
-            # An error that stands beside content is the content's affair.
-            found.error = any(condition.is_met(document) for condition in dialect.errors)
         silent = any(condition.holds(document) for condition in dialect.silent.records)
         if not found.recognised:
             found.recognised = silent or any(condition.holds(document) for condition in dialect.known)

@@ -171,7 +171,16 @@ def _example(example: ExampleFile) -> Example:
 
 def finder(dialects: Iterable[Dialect]) -> Finder[tuple[Dialect, Match]]:
     """Dialects by method and path; of those that answer the same, the first is tried first."""
-    return Finder((match.methods, match.pattern, (dialect, match)) for dialect in dialects for match in dialect.matches)
+    return Finder(
+        (_with_head(match.methods), match.pattern, (dialect, match))
+        for dialect in dialects
+        for match in dialect.matches
+    )
+
+
+def _with_head(methods: frozenset[str]) -> frozenset[str]:
+    """Who answers GET answers HEAD, with the same fields (RFC 9110 section 9.3.2)."""
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def harmless(data: object) -> Finder[str]:

@@ -47,7 +47,8 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     refuse_unknown(dialect, found)
     places: list[Place] = []
     for unit in found.units:
-        places += _text(dialect, asked, done, unit, body)
+        if unit.rule.text is not None or unit.parts:
+            places += _text(dialect, asked, done, unit, body)
     if dialect.links:
         places += links(dialect, done, document, body)
     if "body" in done.mark.carriers:

@@ -57,13 +57,16 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in b",".join(named).split(b","))
 
 
-def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -> Headers:
+def outbound(head: RequestHead, peer: Peer, own: bytes, *, claimed: bool, forwarded: bool) -> Headers:
     """The fields of a request that go upstream, without Host and framing, which the connection writes.
 
     ``claimed``: the answer will be labelled, so parts of it and validators are not asked for, and only codings that can
     be undone. ``forwarded``: the upstream is told about the client (X-Forwarded-For, -Proto, -Host, and Forwarded where
     the client's side uses it). What an untrusted peer says of a client before it (X-Forwarded-*, X-Real-IP, Forwarded)
     never goes up.
+
+    ``own`` is the upstream's origin, such as ``http://127.0.0.1:8188``. A request of the same origin as we are to the
+    browser (RFC 6454) stays one: servers that are careful, as ComfyUI is, compare Origin with Host.
     """
     named = _named_by_connection(head.headers)
     out: Headers = []
@@ -79,6 +82,10 @@ def outbound(head: RequestHead, peer: Peer, *, claimed: bool, forwarded: bool) -
             pass
         elif claimed and name == b"accept-encoding":
             out.append((name, _decodable(field[1])))
+        elif name == b"origin":
+            asked_at = head.value(b"host").lower()
+            same = asked_at != b"" and field[1].lower() in (b"http://" + asked_at, b"https://" + asked_at)
+            out.append((name, own if same else field[1]))
         else:
             out.append(field)
     if forwarded:
@@ -138,7 +145,7 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
     out: Headers = [(POLICY, policy)]
     if done.failure or done.left:
         out.append((STATUS, b"unlabelled"))
-    if not done.failure and (not done.error or done.parts):
+    if not done.failure and not done.passed and (not done.error or done.parts):
         if "header" in done.mark.carriers:
             out.append((AIGC, done.aigc_json))
         if "disclosure" in done.mark.carriers:

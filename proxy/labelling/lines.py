@@ -21,6 +21,8 @@ from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Piece
 
+_SPACE = b"\xef\xbb\xbf \t\r\n"
+
 NO_ANSWERS = "the file holds no answers"
 
 
@@ -40,7 +42,11 @@ class LinesLabeller:
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._done.passed:
             return (data,)
-        return self._take(self._splitter.feed(data))
+        records = self._splitter.feed(data)
+        if not self._begun and self._splitter.rest.lstrip(_SPACE)[:1] not in (b"{", b""):
+            self._done.passed = NO_ANSWERS
+            return (self._splitter.rest,)
+        return self._take(records)
 
     def end(self) -> Sequence[Piece]:
         return () if self._done.passed else self._take(self._splitter.end())

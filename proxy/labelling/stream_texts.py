@@ -22,6 +22,7 @@ from proxy.labelling.stream_unit import StreamUnit
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
+_HEAD: Final = 256  # characters: a text that begins like the last one is more of the same
 RESUMED: Final = "the client has read the beginning, with its notice, before"
 
 
@@ -107,6 +108,11 @@ class Texts:
         text, mark = found.text, self._done.mark
         at: int | None
         if mode == "cumulative":
+            if not text.startswith(unit.head):
+                raise LabellingError(
+                    "a record of the stream does not say all of the text so far, as the dialect has it"
+                )
+            unit.head = text[:_HEAD]
             at = think.visible(text, self._dialect.think)
             unit.reading.begin = at or 0
         else:
@@ -193,11 +199,11 @@ class Texts:
 
     def _close(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
         """The unit closes with this record: its suffix goes into it, or out before it."""
-        if unit.closed or (unit.last is None and not unit.text):
+        if unit.closed:
             return
-        unit.closed = True
         self._decide(unit, ended=True)
-        if not self._owes(unit):
+        unit.closed = unit.skipped is not None  # where there was no text yet, some may follow
+        if not unit.closed or not self._owes(unit):
             return
         if found.parts and mode != "full" and not unit.reading.endless:
             unit.placed += ("suffix",)

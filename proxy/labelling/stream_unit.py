@@ -20,7 +20,8 @@ class StreamUnit:
 
     ``text`` is what people read of it, as long as that is not clear, ``first`` the records in which a prefix would go,
     with the character that it goes in front of. ``last`` is the last record with text, which a suffix is modelled on,
-    and ``tail`` how the text ends so far. ``slot`` is the block that came last, ``stop`` the record that ended it, held
+    ``tail`` how the text ends so far, and ``head`` how it
+    begins where each record says it again. ``slot`` is the block that came last, ``stop`` the record that ended it, held
     back. ``opened``: the beginning of the unit was seen, not only its text.
     """
 
@@ -28,6 +29,7 @@ class StreamUnit:
     place: str
     reading: Reading
     text: str = ""
+    head: str = ""
     tail: str = ""
     skipped: str | None = None
     held: bool = False

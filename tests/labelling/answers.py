@@ -1,7 +1,7 @@
 """Answers labelled in memory: a mark, and a guard that is fed at any cuts."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from proxy import shipped
 from proxy.dialects.dialect import Dialect, MediaKind
 from proxy.dialects.table import parse_dialect
 from proxy.labelling.errors import Blocked
-from proxy.labelling.mark import Mark, Operator, mark, terms
+from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.notices import Notices
 from proxy.labelling.outcome import Done
@@ -52,9 +52,15 @@ def silent(kind: MediaKind, on_failure: OnFailure = "block") -> Decision:
     return Decision(None, frozenset({"header"}), on_failure, (f"test/{kind}",))
 
 
-def marked(*decisions: Decision, trusted: bool = False, operator: Operator = OPERATOR) -> Mark:
+def marked(
+    *decisions: Decision,
+    trusted: bool = False,
+    operator: Operator = OPERATOR,
+    urls: Urls = "refuse",
+    home: Home | None = None,
+) -> Mark:
     by_kind = {one.because[0].removeprefix("test/"): one for one in decisions or (decision(),)}
-    return mark(operator, terms(by_kind, "", trusted=trusted), ID)
+    return mark(operator, terms(by_kind, "", trusted=trusted, urls=urls, home=home), ID)
 
 
 @dataclass
@@ -79,12 +85,13 @@ def answer(
     dialect: Dialect = CHAT,
     bounds: Bounds = BOUNDS,
     media_type: bytes = b"",
+    dialects: Mapping[str, Dialect] = DIALECTS,
 ) -> Sent:
     """An answer that comes in these chunks, labelled."""
     given = [chunk for chunk in chunks if chunk]
     begins = b"".join(given)[:64] if given else b""
     framed = framing(dialect, ResponseHead(200, [(b"content-type", media_type)]), begins)
-    plan = label(dialect, asked or Asked(units=1), with_mark or marked(), framed, bounds)
+    plan = label(dialect, asked or Asked(units=1), with_mark or marked(), framed, bounds, dialects)
     sent = Sent(plan.done)
     try:
         for chunk in given:

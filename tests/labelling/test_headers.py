@@ -19,7 +19,8 @@ KEPT: Headers = [
 
 
 def sent(headers: Headers, peer: Peer = PEER, *, claimed: bool = True, forwarded: bool = False) -> Headers:
-    return outbound(RequestHead("POST", b"/", headers), peer, claimed=claimed, forwarded=forwarded)
+    own = b"http://127.0.0.1:8188"
+    return outbound(RequestHead("POST", b"/", headers), peer, own, claimed=claimed, forwarded=forwarded)
 
 
 @pytest.mark.parametrize("claimed", [True, False])
@@ -206,3 +207,17 @@ def test_pages_of_another_origin_may_read_ours_where_they_may_read_the_answer() 
         if one[0] == b"access-control-expose-headers"
     ]
     assert all(name in told[1].lower() for name in (b"countermark-aigc", b"countermark-status", b"ai-disclosure"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "origin"),
+    [
+        (b"http://127.0.0.1:8188", b"http://ai.example:8080"),
+        (b"http://127.0.0.1:8188", b"https://AI.example:8080"),
+        (b"https://evil.example", b"https://evil.example"),
+        (b"http://ai.example", b"http://ai.example"),
+        (b"null", b"null"),
+    ],
+)
+def test_what_is_of_our_origin_is_of_the_upstreams(expected: bytes, origin: bytes) -> None:
+    assert expected == dict(sent([(b"origin", origin), (b"host", b"ai.example:8080")]))[b"origin"]

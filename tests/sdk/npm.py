@@ -56,7 +56,8 @@ class Sdks:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        assert (process.returncode, complaints.decode()) == (0, "")
+        assert not complaints, complaints.decode()
+        assert process.returncode == 0, said.decode()
         return json.loads(said)
 
 

@@ -4,7 +4,7 @@
 export async function play(conversations) {
   const [name, url, options] = process.argv.slice(2)
   const seen = await conversations[name](url, JSON.parse(options))
-  process.stdout.write(JSON.stringify(seen))
+  process.stdout.write(JSON.stringify(seen ?? null))
 }
 
 export async function all(stream) {
