@@ -80,6 +80,8 @@ class StreamLabeller:
 
     def _pass(self, data: bytes) -> bytes:
         """The whole records that may leave without being cut apart; nothing, and nothing taken in, if one may not."""
+        if data.endswith(self._endings) and not self._splitter.size:
+            return b"" if self._watch.wants(data) else data
         # What came before is looked at again only where a record ends: a long one may come in many chunks.
         end = max([data.rfind(ending) + len(ending) for ending in self._endings if ending in data], default=0)
         if not end or len(data) - end > self._limit:

@@ -24,7 +24,7 @@ class Watch:
     """
 
     def __init__(self, dialect: Dialect, decided: Container[Hashable] | None) -> None:
-        self._words = _words(dialect.media, dialect.stream, decided is not None)
+        self._told = _told(dialect.media, dialect.stream, decided is not None)
         self._list, self._keys = _list_and_keys(dialect.stream)
         self._usual = b""  # the last key found, as it was spelled: most records begin like the one before
         self._decided = decided
@@ -33,9 +33,8 @@ class Watch:
 
     def wants(self, data: bytes) -> bool:
         """Whether these records may hold what must be looked at."""
-        for word in self._words:
-            if word in data:
-                return True
+        if self._told(data) is not None:
+            return True
         decided = self._decided
         if decided is not None and not (self._usual and data.count(self._list) == data.count(self._usual)):
             for key in self._keys(data):
@@ -46,8 +45,10 @@ class Watch:
 
 
 @lru_cache(maxsize=256)
-def _words(media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool) -> tuple[bytes, ...]:
-    """Strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
+def _told(
+    media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool
+) -> Callable[[bytes], re.Match[bytes] | None]:
+    """What finds the strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
     matter, what tells of the records that do more than add to a text, and members that are offsets into one."""
     words: set[bytes] = set()
     for medium in media:
@@ -63,7 +64,7 @@ def _words(media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bo
             words.update(word for shift in rule.shifts for word in words_of(shift.path))
             if rule.mode == "full" and rule.text is not None:
                 words.add(f'"{rule.leaf if rule.first in firsts else rule.first}"'.encode())
-    return tuple(sorted(words))
+    return re.compile(b"|".join(map(re.escape, sorted(words))) or b"(?!)").search
 
 
 def _told_by(conditions: tuple[Condition, ...]) -> tuple[bytes, ...]:

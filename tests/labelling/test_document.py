@@ -119,7 +119,10 @@ def test_no_notice_stands_twice(expected: str, why: str, text: str, position: Po
         (
             "bedrock.converse",
             ("additionalModelResponseFields", "AIGC"),
-            {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "additionalModelResponseFields": None},
+            {
+                "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+                "additionalModelResponseFields": None,
+            },
         ),
     ],
 )

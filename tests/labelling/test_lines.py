@@ -76,7 +76,13 @@ def test_lines_without_an_answer_stay_as_they_are(quiet: bytes) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [b"\x89PNG\r\n\x1a\n\0\0\n{", b"just words\n" + line("a"), b'{"messages":[]}\n' + line("a"), b"[1]\n7\n", b"no line"],
+    [
+        b"\x89PNG\r\n\x1a\n\0\0\n{",
+        b"just words\n" + line("a"),
+        b'{"messages":[]}\n' + line("a"),
+        b"[1]\n7\n",
+        b"no line",
+    ],
 )
 def test_what_is_no_file_of_answers_passes(file: bytes) -> None:
     for chunks in cuttings(file):
@@ -111,7 +117,10 @@ def test_nothing_is_lost_where_policy_lets_it_pass(reason: str, broken: bytes) -
         sent = read(chunks, on_failure="pass", limit=400)
         assert reason in sent.done.failure
         assert sent.data.endswith(broken + line("c"))
-        bare = [document["choices"][0]["message"]["content"][-1:] for document in answers(sent.data[: -len(broken + line("c"))])]
+        bare = [
+            document["choices"][0]["message"]["content"][-1:]
+            for document in answers(sent.data[: -len(broken + line("c"))])
+        ]
         assert ["a", "b"] == bare
     assert file == read([file], on_failure="pass", limit=400).data
 

@@ -1,9 +1,10 @@
 """The official packages for Node, as node/package-lock.json says them, and the scripts there that use them.
 
     sdks = install(folder)    # once; raises Missing, with why, where this machine cannot have them
-    seen = await sdks.play("openai", "chat", it.here.url, n=2)    # what the conversation printed
+    seen = await sdks.play("openai", "chat", it.here.url, n=2)    # what the conversation came to
+    sdks.close()
 
-A script that ends in an error or says anything on standard error fails the test: so do SDKs complain.
+A script that ends or says anything else fails the test: so do SDKs complain.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parent / "node"
 OLDEST = 20  # what the packages ask for
 INSTALLING = 90.0  # seconds; the test's own limit counts the installation, too
 PATIENCE = 50.0  # seconds for one conversation
+SEEN = "seen: "
 
 # How npm, or what lies beneath it, says that its registry cannot be reached.
 OFFLINE = {"EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTCACHED", "ENOTFOUND"} | {
@@ -35,30 +36,58 @@ class Refused(Exception):
     """npm would not install them, although it could have."""
 
 
-@dataclass(frozen=True)
 class Sdks:
-    folder: Path
+    """The scripts, each of which runs from its first conversation on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: dict[str, subprocess.Popen[str]] = {}
 
     async def play(self, script: str, conversation: str, url: str, **options: Any) -> Any:
         """Let a script have one of its conversations with ``url``; what it saw."""
-        command = ["node", f"{script}.mjs", conversation, url, json.dumps(options)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"]},  # SDKs take settings from many names, proxies among them
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        process = self._running.get(script)
+        if process is None or process.poll() is not None:
+            process = self._running[script] = self._start(script)
+        request = json.dumps({"conversation": conversation, "url": url, "options": options})
         try:
             async with asyncio.timeout(PATIENCE):
-                said, complaints = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert not complaints, complaints.decode()
-        assert process.returncode == 0, said.decode()
-        return json.loads(said)
+                seen, complaints = await asyncio.to_thread(_ask, process, request)
+        except TimeoutError:
+            process.kill()  # which ends the thread, too
+            raise
+        assert not complaints, "".join(complaints)
+        return json.loads(seen)
+
+    def _start(self, script: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            ["node", f"{script}.mjs"],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"]},  # SDKs take settings from many names, proxies among them
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+
+    def close(self) -> None:
+        for process in self._running.values():
+            process.kill()
+            with process:  # closes its pipes and waits
+                pass
+
+
+def _ask(process: "subprocess.Popen[str]", request: str) -> tuple[str, list[str]]:
+    """What was seen, and what was said before it; nothing seen where the script has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(request + "\n")
+    process.stdin.flush()
+    complaints = []
+    while line := process.stdout.readline():
+        if line.startswith(SEEN):
+            return line.removeprefix(SEEN), complaints
+        complaints.append(line)
+    return "", [*complaints, "the script has ended"]
 
 
 def install(folder: Path) -> Sdks:

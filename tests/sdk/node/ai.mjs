@@ -15,7 +15,13 @@ const providers = {
   anthropic: (url) => createAnthropic({ baseURL: `${url}/v1`, apiKey })('claude-sonnet-4-5'),
   google: (url) => createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey })('m'),
   compatible: (url) =>
-    createOpenAICompatible({ name: 'compatible', baseURL: `${url}/v1`, apiKey, includeUsage: true })('m'),
+    createOpenAICompatible({
+      name: 'compatible',
+      baseURL: `${url}/v1`,
+      apiKey,
+      includeUsage: true,
+      supportsStructuredOutputs: true,
+    })('m'),
 }
 
 const City = z.object({ name: z.string(), people: z.number() })

@@ -6,8 +6,8 @@ import { all, play } from './play.mjs'
 const at = (url) => new GoogleGenAI({ apiKey: 'test', httpOptions: { baseUrl: url } })
 const asked = (config) => ({ model: 'm', contents: 'hi', config })
 
-// Getters of the SDK's own: what people read.
-const read = (one) => ({ ...one, text: one.text, functionCalls: one.functionCalls })
+// Getters of the SDK's own: what people read. It complains where a text is asked for that is not all.
+const read = (one) => ({ ...one, functionCalls: one.functionCalls, text: one.functionCalls ? null : one.text })
 
 await play({
   generate: async (url, config) => read(await at(url).models.generateContent(asked(config))),

@@ -1,10 +1,16 @@
-// One conversation with one server: `node openai.mjs CONVERSATION URL OPTIONS`, the options in JSON.
-// What the SDK saw is written to standard output in JSON. Whatever it says on standard error is a complaint.
+// Conversations on demand: each line of standard input names one, the server's URL and options, as in
+//     echo '{"conversation": "chat", "url": "http://127.0.0.1:8080", "options": {}}' | node openai.mjs
+// and is answered with a line that begins with "seen: ", and then in JSON what the SDK saw. Any other line, on standard
+// error too, is a complaint.
+
+import { createInterface } from 'node:readline'
 
 export async function play(conversations) {
-  const [name, url, options] = process.argv.slice(2)
-  const seen = await conversations[name](url, JSON.parse(options))
-  process.stdout.write(JSON.stringify(seen ?? null))
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { conversation, url, options } = JSON.parse(line)
+    const seen = await conversations[conversation](url, options)
+    console.log(`seen: ${JSON.stringify(seen ?? null)}`)
+  }
 }
 
 export async function all(stream) {
