@@ -239,7 +239,7 @@ class Dialect:
     stream_metadata: Member | None = Member(("AIGC",))
     mode: Mode = "delta"
     think: tuple[str, str] | None = None
-    encrypted: tuple[str, ...] = ()
+    encrypted: frozenset[bytes] = frozenset()
     socket: tuple[tuple[int, PicturePlace], ...] = ()
     passes: str = ""
     cannot: tuple[str, ...] = ()

@@ -153,9 +153,9 @@ def _judge(
 ) -> None:
     """Whether the document is an error, whether it is known, and whether it holds more than was read."""
     silent = False
-    if not found.media and not any([unit.parts for unit in found.units]):
+    if not found.media and not any(unit.parts for unit in found.units):
         # An error that stands beside content is the content's affair.
-        found.error = any([condition.is_met(document) for condition in dialect.errors])
+        found.error = any(condition.is_met(document) for condition in dialect.errors)
     if not found.units:
         silent = any(condition.holds(document) for condition in dialect.silent.records)
         if not found.recognised:

@@ -67,7 +67,7 @@ def parse_dialect(data: object) -> Dialect:
         stream_metadata=_member(metadata.stream, metadata.when) if metadata else _member(*named),
         mode=table.mode,
         think=table.think,
-        encrypted=tuple(name.lower() for name in table.encrypted),
+        encrypted=frozenset(name.lower().encode() for name in table.encrypted),
         socket=tuple(table.socket.items()),
         passes=table.passes,
         cannot=tuple(table.cannot),

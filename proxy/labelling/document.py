@@ -7,7 +7,7 @@ knows is a failure, not a success.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from proxy.dialects.dialect import Dialect, Shift
 from proxy.dialects.engine import Content, content
@@ -60,9 +60,9 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
 def finished(body: bytes, places: Sequence[Place]) -> Sequence[Piece]:
     """The text with its places replaced: bytes, or Work where pictures are among them."""
     pieces = cut(body, places)
-    drawn = tuple(piece for piece in pieces if isinstance(piece, Picture))
+    drawn = tuple([piece for piece in pieces if isinstance(piece, Picture)])
     if not drawn:
-        return (b"".join(piece for piece in pieces if isinstance(piece, bytes)),)
+        return (b"".join(cast("list[bytes]", pieces)),)
 
     def join(results: Sequence[bytes]) -> bytes:
         made = iter(results)

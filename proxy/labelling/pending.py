@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.dialects.dialect import Member
 from proxy.dialects.unit import Unit
 from proxy.framing.json_text import Path, cut, member, quote, spans
 from proxy.framing.record import Record
 from proxy.labelling.document import Place, shifted, text_place
-from proxy.labelling.outcome import Done
+from proxy.labelling.mark import Mark
 from proxy.labelling.picture import Picture
 from proxy.labelling.transform import Piece, Work
 
@@ -29,13 +28,12 @@ class Pending:
     created: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
     shifts: list[tuple[Unit, int]] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
-    metadata: bool = False
     ours: bool = False
 
-    def written(self, done: Done, label: Member | None) -> Piece:
-        """The record's bytes with its changes, or Work where pictures are in it. ``label``: the metadata's member."""
-        record, data, mark = self.record, self.record.data, done.mark
-        changed = self.prefixes or self.suffixes or self.metadata or self.shifts or self.places or self.created
+    def written(self, mark: Mark) -> Piece:
+        """The record's bytes with its changes, or Work where pictures are in it."""
+        record, data = self.record, self.record.data
+        changed = self.prefixes or self.suffixes or self.shifts or self.places or self.created
         if data is None or not changed:
             return record.raw
         places = list(self.places)
@@ -48,8 +46,6 @@ class Pending:
             places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, self.suffixes).values()]
         for where, names in self.created:
             places.append(self._element(data, where, names, mark.suffix))
-        if self.metadata and label is not None:
-            places.append(member(data, label.names, done.aigc_json, self.document))
         pieces = cut(data, places)
         pictures = tuple(piece for piece in pieces if isinstance(piece, Picture))
         if not pictures:

@@ -111,6 +111,8 @@ def unlabellable(mark: Mark, reason: str) -> Label:
 
 def framing(dialect: Dialect, head: ResponseHead, first: bytes) -> Framing:
     """How the body is cut, by its media type and its first bytes. Raises LabellingError where neither tells."""
+    if first.startswith(b"{") and not dialect.lines and head.value(b"content-type") == b"application/json":
+        return "json"  # nearly every answer that is not a stream
     begins = first.lstrip(b"\xef\xbb\xbf \t\r\n")
     media_type = head.value(b"content-type").partition(b";")[0].strip().lower().decode("ascii", "replace")
     if media_type == "application/vnd.amazon.eventstream":

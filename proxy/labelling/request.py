@@ -74,10 +74,11 @@ def told(dialect: Dialect, match: Match, model: str, accept: bytes) -> Told:
 
 def asks_for_ciphertext(dialect: Dialect, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a request asks for an answer that nobody can read on the way. ``headers``: names in lower case."""
-    return bool(dialect.encrypted) and any(
-        name.decode("latin-1") in dialect.encrypted and value.strip().lower() not in (b"", b"false")
-        for name, value in headers
-    )
+    if dialect.encrypted:
+        for name, value in headers:
+            if name in dialect.encrypted and value.strip().lower() not in (b"", b"false"):
+                return True
+    return False
 
 
 def unread(said: Told) -> Asked:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from proxy.dialects.dialect import Dialect, Member
 from proxy.dialects.engine import Content, content
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import parse
+from proxy.framing.json_text import member, parse
 from proxy.framing.record import Record, Splitter
 from proxy.labelling.document import keep_upstream, pictures, refuse_unknown
 from proxy.labelling.errors import LabellingError, NothingFound
@@ -119,7 +119,7 @@ class StreamLabeller:
         pieces: list[Piece] = []
         run: list[bytes] = []
         for pending in self._out:
-            piece = pending.written(self._done, self._dialect.stream_metadata)
+            piece = pending.written(self._done.mark)
             if isinstance(piece, bytes):
                 run.append(piece)
                 continue
@@ -180,7 +180,7 @@ class StreamLabeller:
         if found.error:
             return
         if found.recognised and self._member is not None:
-            self._mark_record(self._member, pending)
+            self._mark_record(self._member, pending, data)
         for unit in found.units:
             self._texts.step(unit, pending)
         if found.media:
@@ -218,19 +218,22 @@ class StreamLabeller:
             self._awaits_metadata = False
             self._done.forgo("body")
 
-    def _mark_record(self, member: Member, pending: Pending) -> None:
+    def _mark_record(self, names: Member, pending: Pending, data: bytes) -> None:
         """This record carries the answer's implicit label, if it is one that should.
 
         A trusted upstream may repeat its own in every record; only the one here becomes ours, for what comes once all
         is settled is not read. The repetitions name the same producer, without us as its propagator.
         """
         document = pending.document
-        if not isinstance(document, dict) or not all(one.holds(document) for one in member.when):
+        if not isinstance(document, dict) or not all(one.holds(document) for one in names.when):
             return
-        pending.metadata = True
-        keep_upstream(self._done, document, member.names, "the stream")
+        keep_upstream(self._done, document, names.names, "the stream")
+        try:
+            pending.places.append(member(data, names.names, self._done.aigc_json, document))
+        except FramingError:
+            raise LabellingError("the stream has no place for its label") from None
         self._awaits_metadata = False
-        if not member.when:
+        if not names.when:
             self._member = None
 
 

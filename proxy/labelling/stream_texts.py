@@ -98,8 +98,8 @@ class Texts:
             if unit.stop is not None:
                 self._go_on(unit, closes=True)
             elif self._owes(unit) and self._has_place(unit):
-                behind = last is None or unit.last[0] is last.record
-                self._copy(unit, self._queue.append if behind else self._before(last))
+                in_front = last is not None and unit.last[0] is not last.record
+                self._copy(unit, self._before(last) if last and in_front else self._queue.append)
 
     # One unit.
 
@@ -113,8 +113,7 @@ class Texts:
                     "a record of the stream does not say all of the text so far, as the dialect has it"
                 )
             unit.head = text[:_HEAD]
-            at = think.visible(text, self._dialect.think)
-            unit.reading.begin = at or 0
+            at = unit.reading.say(text)
         else:
             inside = unit.reading.inside
             at = unit.reading.feed(text)
@@ -127,7 +126,8 @@ class Texts:
             return
         if unit.skipped is None:
             unit.text = text[at:] if mode == "cumulative" else unit.text + text[at:]
-            if mode == "cumulative" or (not unit.first and (text[at:].strip() or self._asked.machine is None)):
+            shown = text[at:] if self._asked.machine is None else text[at:].strip()
+            if shown and (mode == "cumulative" or not unit.first):
                 unit.first.append((pending, found, at))
             self._decide(unit, ended=found.closes)
         elif mode == "cumulative" and "prefix" in unit.placed:

@@ -44,6 +44,15 @@ class Reading:
         """Whether a block has begun and not ended."""
         return self.inside and not self._behind
 
+    def say(self, text: str) -> int | None:
+        """As ``visible``, of a text that is said again each time as far as it has come."""
+        begun = text.lstrip()
+        self.unclear = begun != self._marks[0] and self._marks[0].startswith(begun)
+        at = visible(text, self._marks) if self._marks[0] else 0
+        self.inside = at is None
+        self.begin = at or 0
+        return at
+
     def feed(self, piece: str) -> int | None:
         """The character of this piece with which people begin to read, 0 where they do already; None: not in it."""
         if not (self.unclear or self.inside):

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 
 from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
-from proxy.labelling.guard import Guard
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.outcome import Done
 from proxy.labelling.picture import Picture, Studio, label_picture
-from proxy.labelling.plan import Bounds, framing, label
+from proxy.labelling.plan import Bounds, Label, framing, label
 from proxy.labelling.request import Asked
-from proxy.labelling.transform import Conclude, Piece, Work
+from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
 
@@ -68,8 +66,8 @@ def run(dialect: Dialect, asked: Asked, chunks: Iterable[bytes], media_type: str
         framed = framing(dialect, head, b"".join(given)[:64])
         plan = label(dialect, asked, ran.mark, framed, bench.bounds, bench.dialects)
         for chunk in given:
-            _take(plan.guard.feed(chunk), plan.guard, plan.done, bench, ran, out)
-        _take(plan.guard.end(), plan.guard, plan.done, bench, ran, out)
+            _take(plan.guard.feed(chunk), plan, bench, ran, out)
+        _take(plan.guard.end(), plan, bench, ran, out)
         outcome, ran.reason = plan.done.outcome()
         ran.outcome = outcome.replace("_", " ")
         ran.items = plan.done.items()
@@ -79,22 +77,28 @@ def run(dialect: Dialect, asked: Asked, chunks: Iterable[bytes], media_type: str
     return ran
 
 
-def _take(pieces: Sequence[Piece], guard: Guard, done: Done, bench: Bench, ran: Ran, out: list[bytes]) -> None:
+def _take(pieces: Sequence[Piece], plan: Label, bench: Bench, ran: Ran, out: list[bytes]) -> None:
+    retained: Sequence[Piece] = ()
     for piece in pieces:
         match piece:
+            case Work(raw=raw) if plan.done.failure:
+                out.append(raw)
             case Work(pictures, join, raw):
                 try:
                     labelled = [_labelled(picture, bench) for picture in pictures]
                 except LabellingError as error:
-                    out += [raw, *(one for one in guard.fail(str(error)) if isinstance(one, bytes))]
+                    # Of a whole answer, all is retained; of a stream, what was taken in behind all of these pieces.
+                    retained = plan.guard.fail(str(error))
+                    out += [raw] if plan.terminal is not None else []
                     continue
                 ran.pictures += [(picture.data, one) for picture, (one, _) in zip(pictures, labelled, strict=True)]
-                done.parts += [item for _, item in labelled]
+                plan.done.parts += [item for _, item in labelled]
                 out.append(join([one for one, _ in labelled]))
             case Conclude(data):
                 out.append(data)
             case _:
                 out.append(piece)
+    out += [plain(piece) for piece in retained]
 
 
 def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:

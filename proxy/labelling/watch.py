@@ -48,8 +48,9 @@ class Watch:
 def _told(
     media: tuple[MediaRule, ...], stream: tuple[TextRule, ...], texts: bool
 ) -> Callable[[bytes], re.Match[bytes] | None]:
-    """What finds the strings of which a record that matters holds one: members of media and types of their parts; where ``texts``
-    matter, what tells of the records that do more than add to a text, and members that are offsets into one."""
+    """What finds the strings of which a record that matters holds one: members of media and types of their parts;
+    where ``texts`` matter, what tells of records that do more than add to a text, and members that are offsets into
+    one."""
     words: set[bytes] = set()
     for medium in media:
         words.update(_told_by(medium.when) or medium.words)

@@ -1,5 +1,5 @@
-"""The texts of a stream, for everything that a table can say of a record: one prefix, one suffix, each where it belongs,
-at any cut.
+"""The texts of a stream, for everything that a table can say of a record: one prefix, one suffix, each where it
+belongs, at any cut.
 
 The streams here are of small tables of their own, and of the shipped ones in any order.
 """
@@ -22,7 +22,8 @@ from proxy.labelling.machine import Machine
 from proxy.labelling.request import Asked
 from proxy.labelling.stream_texts import RESUMED
 from proxy.labelling.verdict import ALREADY, SILENT
-from proxy.labelling.wire import MEDIA_TYPES, answer as spelled, filled, records, shape
+from proxy.labelling.wire import MEDIA_TYPES, filled, records, shape
+from proxy.labelling.wire import answer as spelled
 from proxy.policy.decision import Position
 from tests.labelling.answers import DIALECTS, PREFIX, SUFFIX, WORDS, Sent, answer, cuttings, decision, marked
 
@@ -222,6 +223,30 @@ def test_the_text_so_far(expected: list[str], position: Position, texts: list[st
     assert expected == [one["text"] for one in sent(SO_FAR, documents, position)[0]]
 
 
+@pytest.mark.parametrize(
+    ("expected", "position", "texts"),
+    [
+        (["<think>a", f"<think>a</think>\n{PREFIX}b"], "start", ["<think>a", "<think>a</think>\nb"]),
+        ([f"{PREFIX}<th", f"{PREFIX}<that"], "start", ["<th", "<that"]),
+        (["<think>a", "<think>ab", f"<think>ab{SUFFIX}", ""], "start", ["<think>a", "<think>ab", ""]),
+        (["<think>a</think>", f"<think>a</think>{PREFIX}b"], "start", ["<think>a</think>", "<think>a</think>b"]),
+    ],
+)
+def test_the_text_so_far_behind_the_reasoning(expected: list[str], position: Position, texts: list[str]) -> None:
+    documents: list[dict[str, Any]] = [{"text": one, "reason": None} for one in texts]
+    documents[-1]["reason"] = "stop"
+    rules = SO_FAR | {"think": ["<think>", "</think>"]}
+    assert expected == [one["text"] for one in sent(rules, documents, position)[0]]
+
+
+def test_white_space_is_clear_only_behind_a_claim() -> None:
+    documents = [{"text": " "}, {"text": " 1}"}, {"text": "", "reason": "stop"}]
+    claimed = Asked(units=1, machine=Machine(True, (), splice=False))
+    assert [" ", f"{PREFIX} 1}}", ""] == [one["text"] for one in sent(SO_FAR, documents, "start", claimed)[0]]
+    made, _ = sent(SO_FAR, documents, "start")
+    assert [f"{PREFIX} ", f"{PREFIX} 1}}", ""] == [one["text"] for one in made]
+
+
 def test_a_request_says_how_the_text_is_said() -> None:
     documents = [{"text": "a"}, {"text": "b", "reason": "stop"}]
     made, _ = sent(SO_FAR, documents, asked=Asked(units=1, mode="delta"))
@@ -410,7 +435,11 @@ def _is_the_same(came: Record, left: Record) -> bool:
 def _is_ours(before: Any, after: Any) -> bool:
     """Whether a difference is a notice, an offset moved behind one, or the label and what was made to hold it."""
     if isinstance(before, str) and isinstance(after, str):
-        return before in (after.removeprefix(PREFIX), after.removesuffix(SUFFIX), after[len(PREFIX) : -len(SUFFIX)])
+        return before in (
+            after.replace(PREFIX, "", 1),
+            after.removesuffix(SUFFIX),
+            after.removesuffix(SUFFIX).replace(PREFIX, "", 1),
+        )
     if isinstance(before, int):
         return bool(after - before in (len(PREFIX), len(PREFIX.encode())))
     if isinstance(after, dict):

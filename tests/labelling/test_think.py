@@ -58,9 +58,19 @@ def test_a_text_in_pieces_is_read_as_the_whole(given_pieces: list[str]) -> None:
 
 
 @given(pieces)
+def test_a_text_that_is_said_so_far(given_pieces: list[str]) -> None:
+    fed, said, whole = Reading(MARKS), Reading(MARKS), ""
+    for piece in given_pieces:
+        whole += piece
+        fed.feed(piece)
+        assert visible(whole, MARKS) == said.say(whole)
+        assert (fed.unclear, fed.endless) == (said.unclear, said.endless)
+
+
+@given(pieces)
 def test_without_marks_all_is_read(given_pieces: list[str]) -> None:
     reading = Reading(None)
-    assert all(reading.feed(piece) == 0 for piece in given_pieces)
+    assert all(reading.feed(piece) == 0 == reading.say(piece) for piece in given_pieces)
     assert (False, False, False, 0) == (reading.unclear, reading.inside, reading.endless, reading.begin)
 
 

@@ -105,10 +105,11 @@ def outcomes(it: Chain) -> set[str]:
     return set({record.id: str(record.outcome) for record in it.here.records}.values())
 
 
-async def turns(it: Chain, sdks: Sdks, script: str, conversation: str, **options: Any) -> None:
-    """A conversation of two turns, which must reach the upstream as if there were no proxy, byte for byte."""
+async def turns(it: Chain, sdks: Sdks, script: str, conversation: str, *said: str, **options: Any) -> None:
+    """Two turns, the first of which ``said`` this: the second must reach the upstream as if there were no proxy."""
     await both_ways(it, lambda url: sdks.play(script, conversation, url, again=AGAIN, **options))
-    assert json.dumps(AGAIN) in json.dumps(it.upstream.received[0].json()) or True
+    last = json.dumps(it.upstream.received[-1].json())
+    assert [part for part in (*said, AGAIN) if json.dumps(part) not in last] == []
 
 
 def joined(chunks: list[Any], index: int = 0) -> str:
@@ -189,7 +190,7 @@ async def test_openai_calls_tools_and_goes_on(sdks: Sdks) -> None:
 async def test_openai_second_turn(sdks: Sdks, stream: bool, tmp_path: Path) -> None:
     handler = either(completion("Hello world"), streams(told("Hel", "lo", " world")))
     async with chain(handler, policies=both_ends(tmp_path)) as it:
-        await turns(it, sdks, "openai", "turns", stream=stream)
+        await turns(it, sdks, "openai", "turns", "Hello world", stream=stream)
 
 
 async def test_openai_errors(sdks: Sdks) -> None:
@@ -251,7 +252,7 @@ async def test_openai_second_turn_of_a_response(sdks: Sdks, stream: bool, tmp_pa
     told_again = responses.events("Hel", "lo", before=(responses.REASONING,))
     handler = either(whole, streams(told_again, named=True, done=False))
     async with chain(handler, policies=both_ends(tmp_path)) as it:
-        await turns(it, sdks, "openai", "responseTurns", stream=stream)
+        await turns(it, sdks, "openai", "responseTurns", "Hello", stream=stream)
 
 
 # @anthropic-ai/sdk
@@ -304,7 +305,7 @@ async def test_anthropic_second_turn(sdks: Sdks, stream: bool, tmp_path: Path) -
     blocks = [claude.THOUGHT, claude.text("Let me look."), claude.CALL, claude.text("Wait."), claude.text("So.")]
     handler = either(claude.message(*blocks), claude.told(*blocks))
     async with chain(handler, policies=both_ends(tmp_path)) as it:
-        await turns(it, sdks, "anthropic", "turns", stream=stream)
+        await turns(it, sdks, "anthropic", "turns", "Let me look.", "Wait.", "So.", stream=stream)
 
 
 async def test_anthropic_errors(sdks: Sdks) -> None:
@@ -362,7 +363,7 @@ async def test_google_chat(sdks: Sdks, stream: bool, tmp_path: Path) -> None:
     whole = gemini.answer(gemini.candidate({"text": "Hello", "thoughtSignature": "CpwB"}))
     handler = either(whole, gemini.events(gemini.told("Hel", "lo")))
     async with chain(handler, policies=both_ends(tmp_path)) as it:
-        await turns(it, sdks, "google", "chat", stream=stream)
+        await turns(it, sdks, "google", "chat", *(["Hel", "lo"] if stream else ["Hello"]), stream=stream)
 
 
 async def test_google_errors(sdks: Sdks) -> None:
@@ -466,4 +467,4 @@ async def test_ai_objects_are_untouched(sdks: Sdks, provider: str) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_ai_second_turn(sdks: Sdks, provider: str, stream: bool, tmp_path: Path) -> None:
     async with chain(either(*saying(provider, "Hel", "lo")), policies=both_ends(tmp_path)) as it:
-        await turns(it, sdks, "ai", "turns", provider=provider, stream=stream)
+        await turns(it, sdks, "ai", "turns", "Hello", provider=provider, stream=stream)
