@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.dialects.dialect import Member
 from proxy.framing.json_text import quote
 from proxy.framing.sse import Splitter
 from proxy.labelling.errors import LabellingError, NothingFound
@@ -254,6 +256,15 @@ def test_nothing_leaves_of_a_stream_that_nobody_knows(stream: bytes) -> None:
         sent = answer(chunks, media_type=b"text/event-stream")
         assert sent.data == b""
         assert sent.blocked
+
+
+@pytest.mark.parametrize("taken", ["x", [1], 7])
+def test_a_stream_without_a_place_for_its_label_is_a_failure(taken: object) -> None:
+    dialect = replace(CHAT, stream_metadata=Member(("extra", "AIGC")))
+    for chunks in cuttings(event(delta("a") | {"extra": taken}) + DONE):
+        assert answer(chunks, dialect=dialect).blocked == "the stream has no place for its label"
+    made = answer([event(delta("a") | {"extra": None}) + DONE], dialect=dialect)
+    assert made.done.mark.aigc.document() == seen(made.data)[0]["extra"]["AIGC"]
 
 
 def test_an_empty_stream_is_a_failure() -> None:

@@ -53,6 +53,18 @@ def test_a_picture_that_is_none(expected: str, on_failure: str, left: bool) -> N
     assert "data[0].b64_json is no picture that can be labelled" in ran.reason
 
 
+def test_a_picture_that_is_none_costs_no_byte_and_repeats_none() -> None:
+    """In an answer as in a stream: what passes is what came, behind the broken one without any label."""
+    on = bench(image=replace(badge(), on_failure="pass"))
+    body = json.dumps({"data": [{"b64_json": PNG}, {"b64_json": "AAAA"}, {"b64_json": PNG}]}).encode()
+    assert body == run(IMAGES, Asked(units=1), [body[:99], body[99:]], "application/json", on).data
+    records = [b'data: {"type":"image_x","b64_json":"%b"}\n\n' % one for one in (b"AAAA", PNG.encode(), b"AAAA")]
+    stream = b"".join(records) + b"data: {half"
+    first = b',"AIGC":' + json.dumps(on.mark.aigc.document(), separators=(",", ":"), ensure_ascii=False).encode()
+    for chunks in ([stream], [stream[at : at + 7] for at in range(0, len(stream), 7)]):
+        assert stream == run(IMAGES, Asked(units=1), chunks, "text/event-stream", on).data.replace(first, b"")
+
+
 @pytest.mark.parametrize(
     ("urls", "expected"),
     [

@@ -45,9 +45,7 @@ class Sdks:
 
     async def play(self, script: str, conversation: str, url: str, **options: Any) -> Any:
         """Let a script have one of its conversations with ``url``; what it saw."""
-        process = self._running.get(script)
-        if process is None or process.poll() is not None:
-            process = self._running[script] = self._start(script)
+        process = self._running.get(script) or self._start(script)
         request = json.dumps({"conversation": conversation, "url": url, "options": options})
         try:
             async with asyncio.timeout(PATIENCE):
@@ -55,11 +53,18 @@ class Sdks:
         except TimeoutError:
             process.kill()  # which ends the thread, too
             raise
+        finally:
+            if process.poll() is not None:
+                self._end(script)
         assert not complaints, "".join(complaints)
         return json.loads(seen)
 
+    def close(self) -> None:
+        for script in [*self._running]:
+            self._end(script)
+
     def _start(self, script: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = self._running[script] = subprocess.Popen(
             ["node", f"{script}.mjs"],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"]},  # SDKs take settings from many names, proxies among them
@@ -68,12 +73,11 @@ class Sdks:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+        return process
 
-    def close(self) -> None:
-        for process in self._running.values():
+    def _end(self, script: str) -> None:
+        with self._running.pop(script) as process:  # closes its pipes and waits
             process.kill()
-            with process:  # closes its pipes and waits
-                pass
 
 
 def _ask(process: "subprocess.Popen[str]", request: str) -> tuple[str, list[str]]:
@@ -116,9 +120,10 @@ def install(folder: Path) -> Sdks:
     except subprocess.TimeoutExpired:
         raise Missing(f"npm's registry is too slow: npm ci did not end within {INSTALLING:.0f} s") from None
     except subprocess.CalledProcessError as failed:
-        said = (failed.stderr or failed.stdout).strip()
-        last = said.splitlines()[-1] if said else f"npm ci ended with status {failed.returncode}"
-        if any(f"code {name}" in said for name in OFFLINE):
-            raise Missing(f"npm's registry cannot be reached: {last}") from None
-        raise Refused(last) from None
+        lines = [line.removeprefix("npm error").strip() for line in failed.stderr.splitlines()]
+        # What matters comes first: the last line is about npm's own logs.
+        said = "; ".join(line for line in lines if line)[:300]
+        if any(f"code {name};" in said for name in OFFLINE):
+            raise Missing(f"npm's registry cannot be reached: {said}") from None
+        raise Refused(f"npm ci ended with status {failed.returncode}: {said}") from None
     return Sdks(folder)
