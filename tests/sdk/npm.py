@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,12 @@ class Sdks:
         """Let a script have one of its conversations with ``url``; what it saw."""
         process = self._running.get(script) or self._start(script)
         request = json.dumps({"conversation": conversation, "url": url, "options": options})
-        try:
+        with ExitStack() as failed:
+            failed.callback(self._end, script)
             async with asyncio.timeout(PATIENCE):
                 seen, complaints = await asyncio.to_thread(_ask, process, request)
-        except TimeoutError:
-            process.kill()  # which ends the thread, too
-            raise
-        finally:
-            if process.poll() is not None:
-                self._end(script)
-        assert not complaints, "".join(complaints)
+            assert not complaints, "".join(complaints)
+            failed.pop_all()
         return json.loads(seen)
 
     def close(self) -> None:
@@ -76,7 +73,7 @@ class Sdks:
         return process
 
     def _end(self, script: str) -> None:
-        with self._running.pop(script) as process:  # closes its pipes and waits
+        with suppress(BrokenPipeError), self._running.pop(script) as process:  # closes its pipes and waits
             process.kill()
 
 
@@ -84,14 +81,15 @@ def _ask(process: "subprocess.Popen[str]", request: str) -> tuple[str, list[str]
     """What was seen, and what was said before it; nothing seen where the script has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(request + "\n")
-    process.stdin.flush()
-    complaints = []
+    with suppress(BrokenPipeError):  # it has ended, and has said why
+        process.stdin.write(request + "\n")
+        process.stdin.flush()
+    complaints: list[str] = []
     while line := process.stdout.readline():
         if line.startswith(SEEN):
             return line.removeprefix(SEEN), complaints
         complaints.append(line)
-    return "", [*complaints, "the script has ended"]
+    return "", [*complaints, "The script has ended."]
 
 
 def install(folder: Path) -> Sdks:

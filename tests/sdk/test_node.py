@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 KOELN = '{"name": "Köln", "people": 1}'
 CITY = {"name": "Köln", "people": 1}
 AGAIN = f"You wrote: {NOTICE}Hello. Why? \u2028\U0001f600"
-CALL = {
+CALL: dict[str, Any] = {
     "id": "call_1",
     "type": "function",
     "function": {"name": "weather", "arguments": '{"city": "K\\u00f6ln",  "n":1.0}'},
@@ -48,14 +48,14 @@ def sdks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdks]:
         pytest.skip(f"no SDKs for Node: {refused}")
 
 
-def called(text: str | None = None) -> dict[str, Any]:
+def called(text: str) -> dict[str, Any]:
     """An answer that calls a function."""
-    return completion(text, finish="tool_calls", tool_calls=[CALL])  # type: ignore[arg-type]
+    return completion(text, finish="tool_calls", tool_calls=[CALL])
 
 
 def calling() -> list[dict[str, Any]]:
     """The same, streamed with a text before."""
-    given: str = CALL["function"]["arguments"]  # type: ignore[index]
+    given: str = CALL["function"]["arguments"]
     pieces = [given[:4], given[4:14], given[14:]]
     begun = {**CALL, "index": 0, "function": {"name": "weather", "arguments": ""}}
     calls = [begun, *({"index": 0, "function": {"arguments": piece}} for piece in pieces)]
@@ -301,6 +301,28 @@ async def test_anthropic_json_is_untouched(sdks: Sdks) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
+async def test_anthropic_calls_tools_and_goes_on(sdks: Sdks, stream: bool, tmp_path: Path) -> None:
+    """The SDK does so by itself; its second request names the first answer, which the server keeps."""
+    first, last = [claude.THOUGHT, claude.text("Let me look."), claude.CALL], claude.text("Done.")
+    calls = either(claude.message(*first, stop="tool_use"), claude.told(*first, stop="tool_use"))
+    ends = either(claude.message(last), claude.told(last))
+
+    async def handler(request: Received, wire: Wire) -> None:
+        await (ends if b"tool_result" in request.body else calls)(request, wire)
+
+    seen = []
+
+    async def talk(url: str) -> None:
+        seen.append(await sdks.play("anthropic", "tools", url, stream=stream))
+
+    async with chain(handler, policies=both_ends(tmp_path)) as it:
+        await both_ways(it, talk)
+        assert claude.message()["id"].encode() in it.upstream.received[1].body
+    assert seen[0]["called"] == [claude.CALL["input"]]
+    assert seen[0]["answer"]["content"] == [claude.text(NOTICE + "Done." + SUFFIX)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_anthropic_second_turn(sdks: Sdks, stream: bool, tmp_path: Path) -> None:
     blocks = [claude.THOUGHT, claude.text("Let me look."), claude.CALL, claude.text("Wait."), claude.text("So.")]
     handler = either(claude.message(*blocks), claude.told(*blocks))
@@ -319,7 +341,7 @@ async def test_anthropic_errors(sdks: Sdks) -> None:
 
 
 async def test_google_answer(sdks: Sdks) -> None:
-    parts = [gemini.THOUGHT, {"text": "Hello "}, {"text": "world"}, gemini.CALL]
+    parts: list[dict[str, Any]] = [gemini.THOUGHT, {"text": "Hello "}, {"text": "world"}, gemini.CALL]
     async with chain(says(gemini.answer(gemini.candidate(*parts)))) as it:
         seen = await judged(it, sdks, "google", "generate")
     assert seen["functionCalls"] == [gemini.CALL["functionCall"]]

@@ -1,6 +1,7 @@
 // The official `@anthropic-ai/sdk` package: messages.
 
 import Anthropic from '@anthropic-ai/sdk'
+import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
 import { z } from 'zod'
 import { all, play } from './play.mjs'
@@ -32,6 +33,16 @@ await play({
     const answer = await at(url).messages.parse(options)
     const streamed = await at(url).messages.stream(options).finalMessage()
     return [answer, streamed].map((one) => one.parsed_output)
+  },
+
+  // The SDK calls the tool and takes the next turn of its own accord.
+  async tools(url, { stream }) {
+    const called = []
+    const inputSchema = { type: 'object', properties: {} }
+    const tool = betaTool({ name: 'write', description: '', inputSchema, run: (given) => (called.push(given), 'done') })
+    const runner = at(url).beta.messages.toolRunner(message({ tools: [tool], stream }))
+    for await (const turn of runner) if (stream) await all(turn)
+    return { answer: await runner.done(), called }
   },
 
   async turns(url, { stream, again }) {
