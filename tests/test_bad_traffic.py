@@ -147,7 +147,8 @@ async def test_a_record_of_a_hundred_megabytes_before_the_label_is_refused() -> 
 
 
 async def test_a_record_of_a_hundred_megabytes_behind_the_label_is_cut_off() -> None:
-    """What it holds could be a picture, which must be held to be labelled; the bound is the same as before the label."""
+    """What it holds could be a picture, which must be held to be labelled; the bound is that before the label."""
+
     async def handler(received: Received, wire: Wire) -> None:
         if received.target == b"/warm":
             await wire.reply(b"ok")

@@ -54,6 +54,13 @@ ACTION = [(b"x-tc-action", b"ChatCompletions")]
         ("comfyui", "openai", "GET", b"/view?filename=a.png", []),
         ("comfyui", "openai", "GET", b"/view?type=input&type=output", []),
         (None, "openai", "GET", b"/view?type=input", []),
+        (None, "openai", "GET", b"/view?filename=a.png+[input]&type=input", []),
+        ("comfyui", "openai", "GET", b"/view?filename=a.png%20%5Boutput%5D&type=input", []),
+        ("comfyui", "openai", "GET", b"/view?filename=a.png+[temp]&type=input", []),
+        ("comfyui", "openai", "GET", b"/viewvideo?filename=a.mp4+[output]&type=input", []),
+        ("comfyui", "openai", "GET", b"/view?filename=blake3:0a&type=input", []),
+        (None, "openai", "GET", b"/view?filename=a.png&channel=a", []),
+        ("comfyui", "openai", "GET", b"/view?filename=a.png&channel=a&preview=webp", []),
     ],
 )
 def test_who_claims_a_request(

@@ -156,6 +156,8 @@ class MediumFile(_Part):
     def _has_a_kind(self) -> "MediumFile":
         if (self.kind is None) is (self.media_type == ""):
             raise ValueError("say either 'kind', or with 'media_type' which member beside it tells")
+        if (self.media_type or self.inline) and not (self.path.steps and isinstance(self.path.steps[-1], str)):
+            raise ValueError("a path that ends in a list has no members beside it for 'media_type' or 'inline'")
         return self
 
 

@@ -33,7 +33,8 @@ class LinesLabeller:
         self._dialect, self._dialects, self._done, self._limit = dialect, dialects, done, limit
         self._splitter = Splitter()
         self._taken: list[bytes] = []  # the lines of this call: none of them leaves before all are labelled
-        self._begun = False
+        self._opened = False  # the first byte of an object was there
+        self._begun = False  # the first line was there
 
     @property
     def retained(self) -> bytes:
@@ -43,9 +44,12 @@ class LinesLabeller:
         if self._done.passed:
             return (data,)
         records = self._splitter.feed(data)
-        if not self._begun and self._splitter.rest.lstrip(_SPACE)[:1] not in (b"{", b""):
-            self._done.passed = NO_ANSWERS
-            return (self._splitter.rest,)
+        if not self._opened:
+            first = self._splitter.rest.lstrip(_SPACE)[:1]
+            if first not in (b"{", b""):
+                self._done.passed = NO_ANSWERS
+                return (self._splitter.rest,)
+            self._opened = first == b"{"
         return self._take(records)
 
     def end(self) -> Sequence[Piece]:

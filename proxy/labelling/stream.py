@@ -65,9 +65,10 @@ class StreamLabeller:
 
     @property
     def retained(self) -> bytes:
-        known = b"".join([pending.record.raw for pending in (*self._out, *self._queue) if not pending.ours])
-        looked_at = self._record.raw if self._record is not None else b""
-        return known + looked_at + self._splitter.rest
+        records = [pending.record for pending in (*self._out, *self._queue) if not pending.ours]
+        if self._record is not None and (not records or records[-1] is not self._record):  # it may be held already
+            records.append(self._record)
+        return b"".join([record.raw for record in records]) + self._splitter.rest
 
     def feed(self, data: bytes) -> Sequence[Piece]:
         if self._settled:

@@ -22,6 +22,7 @@ from proxy.labelling.stream_unit import StreamUnit
 from proxy.labelling.suffix import closing_record
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
+_BLANK: Final = 64  # characters: more white space than any text begins with that matters
 _HEAD: Final = 256  # characters: a text that begins like the last one is more of the same
 RESUMED: Final = "the client has read the beginning, with its notice, before"
 
@@ -126,6 +127,8 @@ class Texts:
             return
         if unit.skipped is None:
             unit.text = text[at:] if mode == "cumulative" else unit.text + text[at:]
+            if len(unit.text) > _BLANK and unit.text.isspace():
+                unit.text = unit.text[0]  # a model in JSON mode may go on so until its tokens are spent
             shown = text[at:] if self._asked.machine is None else text[at:].strip()
             if shown and (mode == "cumulative" or not unit.first):
                 unit.first.append((pending, found, at))

@@ -61,7 +61,7 @@ class Reading:
         self._seen += len(piece)
         self._text += piece
         if self.unclear:
-            begun = self._text.lstrip()
+            self._text = begun = self._text.lstrip()  # white space may go on without an end
             if not begun.startswith(self._marks[0]):
                 self.unclear = self._marks[0].startswith(begun)
                 return 0

@@ -5,8 +5,9 @@ A quotation mark inside JSON text is written with a backslash, so a member's nam
 model's; a name may be spelled with escapes, which nobody does for letters.
 """
 
+import json
 import re
-from collections.abc import Callable, Container, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from functools import lru_cache
 
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule, words_of
@@ -19,29 +20,36 @@ class Watch:
     """Tells which records must be parsed although all units are decided: those that may hold media, a further unit, or
     a decided text said again, or offsets into one.
 
-    ``decided`` are the keys of the units (None: units get no notice). A unit is seen where its key stands first in its
-    element, as servers write it. ``always``: every record must be, for each says the whole text so far.
+    ``decided`` are the keys of the units (None: units get no notice). ``always``: every record must be, for each says
+    the whole text so far.
     """
 
-    def __init__(self, dialect: Dialect, decided: Container[Hashable] | None) -> None:
+    def __init__(self, dialect: Dialect, decided: Collection[Hashable] | None) -> None:
         self._told = _told(dialect.media, dialect.stream, decided is not None)
-        self._list, self._keys = _list_and_keys(dialect.stream)
-        self._usual = b""  # the last key found, as it was spelled: most records begin like the one before
+        self._keys = _keys(dialect.stream) if decided is not None else ()
         self._decided = decided
+        self._known: tuple[frozenset[bytes], ...] = ()  # how the keys are spelled that were decided, one by one
+        self._count = -1
         modes = {dialect.mode, *(mode for _, mode in dialect.request.modes), *(rule.mode for rule in dialect.stream)}
         self.always = decided is not None and "cumulative" in modes
 
     def wants(self, data: bytes) -> bool:
         """Whether these records may hold what must be looked at."""
-        if self._told(data) is not None:
+        if self._told(data) is not None or (b"\\u00" in data and _escaped(data) is not None):
             return True
-        decided = self._decided
-        if decided is not None and not (self._usual and data.count(self._list) == data.count(self._usual)):
-            for key in self._keys(data):
-                if int(key[1]) not in decided:
+        if self._decided is not None and len(self._decided) != self._count:
+            self._known, self._count = _spelled(self._decided, len(self._keys)), len(self._decided)
+        for find, known in zip(self._keys, self._known, strict=False):
+            for value in find(data):
+                if value not in known:
                     return True
-                self._usual = key[0]
-        return b"\\u00" in data and _escaped(data) is not None
+        return False
+
+
+def _spelled(decided: Collection[Hashable], length: int) -> tuple[frozenset[bytes], ...]:
+    """How JSON spells the parts of keys, for each place in them."""
+    keys = [key if isinstance(key, tuple) else (key,) for key in decided]
+    return tuple(frozenset(json.dumps(key[at]).encode() for key in keys if len(key) == length) for at in range(length))
 
 
 @lru_cache(maxsize=256)
@@ -77,15 +85,12 @@ def _told_by(conditions: tuple[Condition, ...]) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=256)
-def _list_and_keys(rules: tuple[TextRule, ...]) -> tuple[bytes, Callable[[bytes], Iterable[re.Match[bytes]]]]:
-    """The name of the list that holds the units, as JSON spells it, and what finds their numbers."""
-    lists = {
-        (rule.each.names[-1], rule.keys[0].path.text)
-        for rule in rules
-        if rule.each.is_list and len(rule.keys) == 1 and rule.keys[0].path is not None
-    }
-    if len(lists) != 1:
-        return b"", lambda _: ()
-    ((name, key),) = lists
-    spelled = rf'"{re.escape(name)}"\s*:\s*\[\s*\{{\s*"{re.escape(key)}"\s*:\s*(\d+)\s*[,}}]'
-    return f'"{name}"'.encode(), re.compile(spelled.encode()).finditer
+def _keys(rules: tuple[TextRule, ...]) -> tuple[Callable[[bytes], Iterable[bytes]], ...]:
+    """What finds the values that tell units apart, as JSON spells them, one for each part of a key. A member of the
+    same name elsewhere (a tool call's index) does no harm: then a record is parsed for nothing."""
+    for rule in rules:
+        paths = [key.path for key in rule.keys]
+        if rule.text is not None and paths and all(path is not None and path.names for path in paths):
+            names = [re.escape(path.names[-1]) for path in paths if path is not None]
+            return tuple(re.compile(rf'"{name}"\s*:\s*(\d+|"[^"\\]*")'.encode()).findall for name in names)
+    return ()

@@ -237,6 +237,13 @@ def test_what_is_retained_is_bounded(chunk: int) -> None:
             assert len(one.retained) <= 2 * limit + chunk
 
 
+def test_what_is_held_too_long_passes_once() -> None:
+    stream = event(delta(" ")) * 100
+    for chunks in cuttings(stream, most=6):
+        mark = marked(decision(on_failure="pass"))
+        assert stream == answer(chunks, with_mark=mark, bounds=Bounds(1000, 1000)).data
+
+
 def test_what_fails_gives_back_what_came_and_nothing_of_ours() -> None:
     """One choice has closed and its suffix waits behind a record that is held for another choice."""
     stream = event(delta("a", 0)) + event(delta("【", 1)) + event(delta(None, 0, "stop"))

@@ -104,7 +104,11 @@ def test_the_key_of_a_unit_that_is_known_hides_no_other() -> None:
     first, second = another(0)[6:-2], another(1)[6:-2]
     assert [False, True, False] == [watch.wants(one) for one in (first, second, first)]
     assert watch.wants(first + b"\n" + second)
-    assert watch.wants(b'{"choices":[{"index":0},{"index":1}]}') is False  # no server writes it so
+    assert watch.wants(b'{"choices":[{"index":0},{"index":1}]}')
+    assert watch.wants(b'{"choices":[{"delta":{},"index":1}]}')
+    parts = Watch(DIALECTS["openai.responses"], [(0, 0)])
+    delta = b'{"type":"response.output_text.delta","output_index":%d,"content_index":0,"delta":"a"}'
+    assert [False, True] == [parts.wants(delta % index) for index in (0, 1)]
     assert watch.wants(b'{"choices":[{"index":1},{"index":0}]}')
 
 
