@@ -6,7 +6,7 @@ knows is a failure, not a success.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from proxy.dialects.dialect import Dialect, Shift
@@ -54,21 +54,28 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     if "body" in done.mark.carriers:
         places += _metadata(dialect, done, document, body)
     places += pictures(done, found.media, body)  # behind the metadata: a picture says where its label is
-    return finished(body, places)
+    return (replaced(body, places, body, _as_it_is),)
 
 
-def finished(body: bytes, places: Sequence[Place]) -> Sequence[Piece]:
-    """The text with its places replaced: bytes, or Work where pictures are among them."""
-    pieces = cut(body, places)
+def replaced(text: bytes, places: Sequence[Place], raw: bytes, write: Callable[[bytes], bytes]) -> Piece:
+    """A JSON text with its places replaced, and written out: bytes, or Work where pictures are among them.
+
+    ``raw`` are the bytes that the text came in.
+    """
+    pieces = cut(text, places)
     drawn = tuple([piece for piece in pieces if isinstance(piece, Picture)])
     if not drawn:
-        return (b"".join(cast("list[bytes]", pieces)),)
+        return write(b"".join(cast("list[bytes]", pieces)))
 
     def join(results: Sequence[bytes]) -> bytes:
         made = iter(results)
-        return b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces])
+        return write(b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces]))
 
-    return (Work(drawn, join, body),)
+    return Work(drawn, join, raw)
+
+
+def _as_it_is(text: bytes) -> bytes:
+    return text
 
 
 def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit, body: bytes) -> list[Place]:

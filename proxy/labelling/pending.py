@@ -1,16 +1,14 @@
 """A record of a stream that has not left, and its bytes once it does: only what was asked for is changed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.dialects.unit import Unit
-from proxy.framing.json_text import Path, cut, member, quote, spans
+from proxy.framing.json_text import Path, member, quote, spans
 from proxy.framing.record import Record
-from proxy.labelling.document import Place, shifted, text_place
+from proxy.labelling.document import Place, replaced, shifted, text_place
 from proxy.labelling.mark import Mark
-from proxy.labelling.picture import Picture
-from proxy.labelling.transform import Piece, Work
+from proxy.labelling.transform import Piece
 
 
 @dataclass(slots=True, eq=False)  # each is itself: two equal records are two
@@ -46,18 +44,7 @@ class Pending:
             places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, self.suffixes).values()]
         for where, names in self.created:
             places.append(self._element(data, where, names, mark.suffix))
-        pieces = cut(data, places)
-        pictures = tuple(piece for piece in pieces if isinstance(piece, Picture))
-        if not pictures:
-            return record.with_data(b"".join([piece for piece in pieces if isinstance(piece, bytes)])).raw
-
-        def join(results: Sequence[bytes]) -> bytes:
-            made = iter(results)
-            return record.with_data(
-                b"".join([next(made) if isinstance(piece, Picture) else piece for piece in pieces])
-            ).raw
-
-        return Work(pictures, join, record.raw)
+        return replaced(data, places, record.raw, lambda text: record.with_data(text).raw)
 
     def _element(self, data: bytes, where: Path, names: tuple[str, ...], text: str) -> Place:
         """The place that puts an object with this text into the list at ``where``, which may be missing."""

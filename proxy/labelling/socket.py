@@ -37,6 +37,7 @@ _NUMBER = 4  # bytes, big-endian: a message's type, and the length of what stand
 _PREFIXED = 2 * _NUMBER
 # How pictures begin: PNG, JPEG, WebP, GIF. Text never looks like the first two, nor a JPEG's marker like chance.
 _PICTURE = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff[\xc0-\xef]|RIFF....WEBP|GIF8[79]a", re.DOTALL)
+_SIGNS = (b"\x89PNG", b"\xff\xd8\xff", b"WEBP", b"GIF8")  # one of them is in each, and is found in a fraction of the time
 
 
 class Passage:
@@ -152,7 +153,7 @@ class SocketLabeller:
                 return _PREFIXED + int.from_bytes(payload[_NUMBER:_PREFIXED])
             case int(at):
                 return at
-        if _PICTURE.search(payload):
+        if any(sign in payload for sign in _SIGNS) and _PICTURE.search(payload):
             raise LabellingError("the socket carries a picture in a message of a type that is not known")
         return None
 

@@ -1,6 +1,7 @@
 """A file of answers is labelled line by line; what is no such file passes as it is, and nothing is ever lost."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +49,14 @@ def test_each_answer_is_labelled_at_any_cut(ending: bytes) -> None:
         assert whole == read(chunks).data
     assert whole.endswith(b"}")
     assert 3 == whole.count(b'"AIGC"')
+
+
+def test_a_long_first_line_takes_time_that_grows_with_its_bytes() -> None:
+    file = line("a" * (8 << 20))
+    chunks = [file[at : at + 1024] for at in range(0, len(file), 1024)]
+    began = time.process_time()
+    assert read(chunks, limit=1 << 24).data.endswith(b"\n")
+    assert time.process_time() - began < 3
 
 
 def test_ids_are_made_of_the_bytes_and_so_stay_the_same() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,7 @@ from proxy.dialects.dialect import Member
 from proxy.framing.json_text import quote
 from proxy.framing.sse import Splitter
 from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.machine import Machine
 from proxy.labelling.mark import Mark
 from proxy.labelling.outcome import Done
 from proxy.labelling.plan import Bounds
@@ -242,6 +244,22 @@ def test_what_is_held_too_long_passes_once() -> None:
     for chunks in cuttings(stream, most=6):
         mark = marked(decision(on_failure="pass"))
         assert stream == answer(chunks, with_mark=mark, bounds=Bounds(1000, 1000)).data
+
+
+def test_white_space_without_an_end_is_not_kept() -> None:
+    """A model in JSON mode may spend all its tokens on it, and none of these records waits."""
+    one = StreamLabeller(
+        CHAT, Asked(units=1, machine=Machine(json=True)), decided(marked()), Splitter, (b"\n\n",), 1 << 20
+    )
+    record = event(delta("\n" * 1000))
+    fed(one, record)
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            assert fed(one, record) == record
+        assert tracemalloc.get_traced_memory()[1] < 500_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_fails_gives_back_what_came_and_nothing_of_ours() -> None:
