@@ -2,7 +2,7 @@
 
 The law: each step of the way, redirections too, goes to a host on the route's list and to an address that was looked up
 and judged here; the connection is made to that very address, so that a name cannot mean another a moment later. Nothing
-of the client's or of ours goes along, and size and time are bounded, decoded and undecoded.
+of the client's or of ours goes along. Size, decoded and undecoded, time and the number of fetches are bounded.
 
 Behind a corporate proxy the proxy looks names up: there the list and the proxy's own rules decide.
 """
@@ -32,6 +32,7 @@ from proxy.upstream_httpx import ExactURL
 __all__ = ["FetchError", "Fetched", "Fetcher", "NotThere"]
 
 REDIRECTS = 3
+AT_ONCE = 64  # fetches: whoever has a link may follow it as often as he likes
 _ADDRESSES = 4  # of one name that are tried
 _LEAST_SHARE = 0.25  # seconds for one address, however many there are
 
@@ -93,7 +94,7 @@ def connect(proxy: str | None) -> httpx.AsyncBaseTransport:
 
 
 class Fetcher:
-    """Fetches media of at most ``limit`` bytes, each within ``seconds``.
+    """Fetches media of at most ``limit`` bytes, each within ``seconds``, in which it may also wait for its turn.
 
     ``resolve`` looks names up, and ``connect`` makes a transport, which is asked for an address and never for a name.
     """
@@ -103,13 +104,14 @@ class Fetcher:
         self._seconds = seconds
         self._resolve = resolve
         self._connect = connect
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(
         self, url: str, hosts: Sequence[MediaHost], take: Callable[[int], None], proxy: str | None = None
     ) -> Fetched:
         """The medium at ``url``. ``take`` is told of bytes before they are kept, and may raise. Raises FetchError."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), self._turns:
                 return await self._follow(url, hosts, take, proxy)
         except (TimeoutError, httpx.TimeoutException):
             raise FetchTimeout("the medium did not come in time") from None

@@ -143,7 +143,8 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
             self._declining = False
             if is_websocket(list(self.scope["headers"])):
                 self.cycle.keep_alive = False  # behind a refusal may come frames, and no request
-                self.scope["extensions"][SOCKET] = self._hand_over  # type: ignore[assignment]
+                if self.scope["http_version"] == "1.1":  # 1.0 knows no Upgrade (RFC 9110 section 7.8)
+                    self.scope["extensions"][SOCKET] = self._hand_over  # type: ignore[assignment]
                 self.parser = self._behind = _Behind()  # type: ignore[assignment]
             if rest and not self.transport.is_closing():
                 self._parse(rest)

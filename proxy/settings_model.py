@@ -104,6 +104,19 @@ def read_url(value: object) -> str:
     return url.rstrip("/")
 
 
+def _public_url(value: object) -> str:
+    url = read_url(value)
+    if not url.isascii():  # it goes into header fields, as clients would send it
+        raise ValueError("must be written as it goes over the wire: a host beyond ASCII begins with xn--")
+    return url
+
+
+def _life(seconds: float) -> float:
+    if seconds < 1:
+        raise ValueError("must be one second at least: the time in a link is in whole seconds")
+    return seconds
+
+
 def read_provider(value: object) -> str:
     """A provider's code or name that can stand in a label. ValueError says what is wrong with it."""
     if value == PLACEHOLDER:
@@ -258,7 +271,7 @@ class LimitsFile(_Section):
     work_waiting: Annotated[StrictInt, Field(ge=1)] = 64
     fetch: Bytes = 64 << 20
     fetch_time: Seconds = 30.0
-    link: Seconds = 86400.0
+    link: Annotated[float, PlainValidator(_seconds), AfterValidator(_life)] = 86400.0
 
     @model_validator(mode="after")
     def _one_fits_into_all(self) -> LimitsFile:
@@ -272,7 +285,7 @@ class ConfigFile(_Section):
 
     provider: ProviderFile
     listen: Annotated[Listen, PlainValidator(read_listen)] = Listen("127.0.0.1", 8080)
-    public_url: Annotated[str, PlainValidator(read_url)] | None = None
+    public_url: Annotated[str, PlainValidator(_public_url)] | None = None
     upstreams: Annotated[dict[Name, UpstreamFile], AfterValidator(_some)]
     routes: Annotated[tuple[RouteFile, ...], AfterValidator(_some)]
     policies: StrictStr | None = None

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from proxy.bounds import Lease, Memory, Overloaded
-from proxy.fetch import Fetched, Fetcher, FetchError, FetchTimeout, NotThere
+from proxy.fetch import AT_ONCE, Fetched, Fetcher, FetchError, FetchTimeout, NotThere
 from proxy.media_hosts import MediaHost, read_media_host
 from proxy.upstream_httpx import ExactURL
 from tests.command import ROOT
@@ -495,6 +495,27 @@ async def test_other_answers_are_failures(status: int) -> None:
     with pytest.raises(FetchError, match=f"status {status}") as caught:
         await get(response(b"" if status in (204, 304) else PNG, status=status))
     assert caught.value.status == 502
+
+
+async def test_only_so_many_come_at_the_same_time() -> None:
+    under_way = most = 0
+
+    async def slow(_: Received, wire: Wire) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.2)
+        under_way -= 1
+        for step in response():
+            await wire.send(step)
+
+    async with scripted(slow) as server:
+        network = Network({"images.example": [[PUBLIC]]}, {PUBLIC: server.url})
+        made = fetcher(network, seconds=20.0)
+        found = await asyncio.gather(*(made.fetch(URL, HOSTS, unbounded) for _ in range(AT_ONCE + 10)))
+
+    assert {PNG} == {one.data for one in found}
+    assert most <= AT_ONCE
 
 
 # A corporate proxy.

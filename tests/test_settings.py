@@ -402,6 +402,10 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             ["1:13: public_url: must end with its path: no query, no fragment, no spaces"],
             top("public_url: https://ai.example.com/?a"),
         ),
+        (
+            ["1:13: public_url: must be written as it goes over the wire: a host beyond ASCII begins with xn--"],
+            top("public_url: https://例え.example"),
+        ),
         # The rest.
         (
             [
@@ -425,6 +429,10 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             top("limits: {idle: -1 s}"),
         ),
         (["1:16: limits.idle: must be more than nothing"], top("limits: {idle: 0 s}")),
+        (
+            ["1:16: limits.link: must be one second at least: the time in a link is in whole seconds"],
+            top("limits: {link: 900 ms}"),
+        ),
         (
             ["1:24: limits.work_waiting: must be a whole number, not the truth value true"],
             top("limits: {work_waiting: true}"),

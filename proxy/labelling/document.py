@@ -233,5 +233,5 @@ def upstream_label(value: object) -> Aigc:
     """The label that an upstream put into its JSON. Raises LabellingError where it cannot be read."""
     try:
         return parse_aigc(json.dumps(value))
-    except LabelError:
+    except (LabelError, RecursionError):
         raise LabellingError("the answer carries a label that cannot be read") from None

@@ -23,6 +23,7 @@ from proxy.labelling.suffix import closing_record
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
 _BLANK: Final = 64  # characters: more white space than any text begins with that matters
+_PIECE: Final = 64  # characters: as many as no piece of a text begins with that the one before it was
 _HEAD: Final = 256  # characters: a text that begins like the last one is more of the same
 RESUMED: Final = "the client has read the beginning, with its notice, before"
 
@@ -116,6 +117,8 @@ class Texts:
             unit.head = text[:_HEAD]
             at = unit.reading.say(text)
         else:
+            if self._asked.mode == "delta" and self._dialect.mode == "cumulative":
+                self._check_claim(unit, text)
             inside = unit.reading.inside
             at = unit.reading.feed(text)
             if unit.reading.inside and not inside:
@@ -135,6 +138,14 @@ class Texts:
             self._decide(unit, ended=found.closes)
         elif mode == "cumulative" and "prefix" in unit.placed:
             pending.prefixes.append((found, at))
+
+    @staticmethod
+    def _check_claim(unit: StreamUnit, text: str) -> None:
+        """A client says that only pieces will come: a server that does not heed it would show the text without its
+        notice. A long text that comes again and goes on is no piece."""
+        if len(unit.head) >= _PIECE and text != unit.head and text.startswith(unit.head):
+            raise LabellingError("the stream says all of its text again, although the request asks for pieces of it")
+        unit.head = text
 
     def _decide(self, unit: StreamUnit, *, ended: bool) -> None:
         if unit.skipped is not None:

@@ -20,9 +20,9 @@ class StreamUnit:
 
     ``text`` is what people read of it, as long as that is not clear, ``first`` the records in which a prefix would go,
     with the character that it goes in front of. ``last`` is the last record with text, which a suffix is modelled on,
-    ``tail`` how the text ends so far, and ``head`` how it begins where each record says it again. ``slot`` is the block
-    that came last, ``stop`` the record that ended it, held back. ``opened``: the beginning of the unit was seen, not
-    only its text.
+    ``tail`` how the text ends so far, and ``head`` how it begins where each record says it again, or what came last
+    where the client says that none does. ``slot`` is the block that came last, ``stop`` the record that ended it, held
+    back. ``opened``: the beginning of the unit was seen, not only its text.
     """
 
     index: int

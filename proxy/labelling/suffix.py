@@ -11,12 +11,14 @@ from proxy.dialects.dialect import Member
 from proxy.dialects.unit import Unit
 from proxy.framing.json_text import parse
 from proxy.framing.record import Record
+from proxy.labelling.errors import LabellingError
 
 
 def closing_record(record: Record, unit: Unit, text: str, metadata: Member | None) -> Record:
     """The copy: this unit only, with ``text`` as its text, without what must not be said twice (``blank``).
 
-    ``metadata`` is the member that holds the implicit label; the copy goes without it.
+    ``metadata`` is the member that holds the implicit label; the copy goes without it. Raises LabellingError where the
+    record cannot be written again.
     """
     document = parse(record.data or b"")
     if metadata is not None:
@@ -36,7 +38,11 @@ def closing_record(record: Record, unit: Unit, text: str, metadata: Member | Non
         holder[:] = [text]
     else:
         holder[place[-1]] = text
-    return record.copy(json.dumps(document, separators=(",", ":")).encode())
+    try:
+        data = json.dumps(document, separators=(",", ":"))
+    except RecursionError:
+        raise LabellingError("a record of the stream is nested too deeply to be copied") from None
+    return record.copy(data.encode())
 
 
 def _only(document: Any, place: tuple[str | int, ...]) -> Any:
