@@ -19,6 +19,7 @@ from proxy import cli_trial as shown
 from proxy.cli_endings import FAILED, MISUSED, end
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.errors import DialectError
+from proxy.labelling.differences import parsed
 from proxy.labelling.mark import Home, Operator
 from proxy.labelling.notices import Notices
 from proxy.labelling.picture import Studio
@@ -56,6 +57,8 @@ def list_(
     markdown: Annotated[bool, typer.Option("--markdown", help="The table in the README.")] = False,
 ) -> None:
     """List the APIs whose answers are labelled, and where each one's table comes from."""
+    if json and markdown:
+        end(MISUSED, "--json and --markdown exclude each other")
     tables = list(_tables(config).values())
     if json:
         typer.echo(catalogue.as_json(tables))
@@ -93,6 +96,8 @@ def try_out(
     stage = _stage(table, _settings(config), path, server)
     came = _bytes(answer)
     asked = _bytes(request) if request else b"{}"
+    if not isinstance(parsed(asked), dict):
+        end(MISUSED, f"--request: {request} holds no JSON object, as the body of a request is one")
     notices = Notices(stage.settings.known_words)
     said = read_request(stage.dialect, notices, asked)
     form = guessed(stage.dialect, came, streaming=stream is not None)

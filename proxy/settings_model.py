@@ -271,7 +271,7 @@ class LimitsFile(_Section):
     work_waiting: Annotated[StrictInt, Field(ge=1)] = 64
     fetch: Bytes = 64 << 20
     fetch_time: Seconds = 30.0
-    link: Annotated[float, PlainValidator(_seconds), AfterValidator(_life)] = 86400.0
+    link: Annotated[Seconds, AfterValidator(_life)] = 86400.0
 
     @model_validator(mode="after")
     def _one_fits_into_all(self) -> LimitsFile:

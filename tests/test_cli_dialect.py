@@ -176,6 +176,10 @@ def test_an_example_that_does_not_hold(folder: Path) -> None:
         ("--body and --stream exclude each other", ("openai.chat", "--body", "chat.json", "--stream", "stream.txt")),
         ("--position: must be start, end or both, not 'middle'", ("openai.chat", "--position", "middle")),
         ("--server and --path: for an answer", ("openai.chat", "--server", "vllm", "--path", "/x")),
+        (
+            "--request: stream.txt holds no JSON object",
+            ("openai.chat", "--body", "chat.json", "--request", "stream.txt"),
+        ),
         ("config.yaml:5:1: unknown key route", ("openai.chat", "--config", "broken/config.yaml")),
         ("broken/a.yaml:4:15: body.text: 'result[' is not a path", ("broken/a.yaml",)),
     ],

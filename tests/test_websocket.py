@@ -91,6 +91,14 @@ async def test_what_is_no_handshake(method: str, fields: list[tuple[bytes, bytes
         assert (answer.status, answer.error) == (400, "websocket")
 
 
+async def test_http_1_0_knows_no_other_protocol() -> None:
+    async with raw(never) as (_, client):
+        await client.send(request("GET", PATH, b"", HANDSHAKE).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        await client.begin()
+        answer = await client.rest()
+        assert (answer.status, answer.error) == (400, "websocket")
+
+
 async def test_behind_a_handshake_that_was_refused_nothing_is_read_as_a_request() -> None:
     async with scripted(never) as upstream, countermark(upstream.url) as here, joined(here.address) as client:
         await offer(client, behind=request("GET", b"/v1/models") * 3)

@@ -43,7 +43,6 @@ TOO_LONG: Final = 1009
 _LONGEST_REASON: Final = 123  # bytes; a control frame has 125, and the code takes two
 _LONGEST_CONTROL: Final = 125
 _LONGEST_HEAD: Final = 14
-_LEAST_COUNTED: Final = 64  # bytes of a further frame: with empty ones, a message would have no bound
 _MASK_SIZE: Final = 4
 _EXTENDED: Final = {126: 2, 127: 8}  # a length that does not fit into seven bits, and the bytes that it takes
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -74,8 +73,7 @@ class Head(NamedTuple):
 
 
 class Frames:
-    """Cuts one direction of a socket. ``limit``: the most bytes of a message, all of its frames together, of which each
-    further frame takes 64 at least."""
+    """Cuts one direction of a socket. ``limit``: the most bytes of a message, all of its frames together."""
 
     __slots__ = ("_begun", "_left", "_limit", "_message", "_rest")
 
@@ -130,10 +128,7 @@ class Frames:
             if head.length > _LONGEST_CONTROL:
                 return SocketFault(PROTOCOL_ERROR, "a control frame is longer than 125 bytes")
             return None
-        if head.opcode == CONTINUATION:
-            self._message += max(head.length, _LEAST_COUNTED)
-        else:
-            self._message = head.length
+        self._message = head.length + (self._message if head.opcode == CONTINUATION else 0)
         if self._message > self._limit:
             return SocketFault(TOO_LONG, f"a message is longer than {self._limit} bytes")
         return None

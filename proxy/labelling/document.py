@@ -97,7 +97,8 @@ def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit, body: bytes) -
     if prefix:
         start = text_place(body, unit, at)
         places.append((start, start, quote(prefix)))
-        places += shifted(body, unit, unit.rule.shifts, at, prefix)
+        if unit.rule.may_shift(body):
+            places += shifted(body, unit, unit.rule.shifts, at, prefix)
     if suffix:
         last = unit.parts[-1][0]
         end = spans(body, [last])[last][1] - 1

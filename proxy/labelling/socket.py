@@ -18,6 +18,7 @@ from proxy.framing.websocket import (
     PONG,
     PROTOCOL_ERROR,
     TEXT,
+    TOO_LONG,
     Frames,
     Head,
     SocketFault,
@@ -35,6 +36,7 @@ MOST_ITEMS = 1000  # of one socket's record: a socket may live for days
 
 _NUMBER = 4  # bytes, big-endian: a message's type, and the length of what stands in front of a picture
 _PREFIXED = 2 * _NUMBER
+_LEAST_HEADS = 1 << 16  # bytes that the heads of one message's frames may take, however small its bound
 # How pictures begin: PNG, JPEG, WebP, GIF. Text never looks like the first two, nor a JPEG's marker like chance.
 _PICTURE = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff[\xc0-\xef]|RIFF....WEBP|GIF8[79]a", re.DOTALL)
 _SIGNS = (b"\x89PNG", b"\xff\xd8\xff", b"WEBP", b"GIF8")  # one of them is in each, and is found in a fraction of the time
@@ -69,16 +71,19 @@ class SocketLabeller:
     ``concluded`` says that a close frame has been given out.
     """
 
-    __slots__ = ("_control", "_done", "_frames", "_head", "_held", "_message", "_payload", "_places", "concluded")
+    __slots__ = ("_control", "_done", "_frames", "_head", "_held", "_limit", "_message", "_payload", "_places",
+                 "concluded")  # fmt: skip
 
     def __init__(self, places: Mapping[int, PicturePlace], done: Done, limit: int) -> None:
         self._places = places
         self._done = done
+        self._limit = limit
         self._frames = Frames(limit)
         self._head: Head | None = None  # of the frame that is under way
         self._message = CONTINUATION  # the opcode of the message that is under way, or this where none is
-        self._held: list[bytes] = []  # a binary message as it came
-        self._payload: list[bytes] = []
+        # Not lists: of pieces that hold next to nothing, each would take more than it holds.
+        self._held = bytearray()  # a binary message as it came
+        self._payload = bytearray()
         self._control: list[bytes] = []
         self.concluded = False
 
@@ -105,8 +110,8 @@ class SocketLabeller:
             if self._message == TEXT:
                 yield raw
             else:
-                self._held.append(raw)
-                self._payload.append(payload)
+                self._held += raw
+                self._payload += payload
             if whole and head.final:
                 if self._message == BINARY:
                     yield self._received()
@@ -118,6 +123,8 @@ class SocketLabeller:
         ordered = head.is_control or (head.opcode == CONTINUATION) is (self._message != CONTINUATION)
         if not known or not ordered or head.reserved or head.masked or (head.is_control and not head.final):
             raise SocketFault(PROTOCOL_ERROR, "the upstream sent a frame that no client takes")
+        if len(self._held) - len(self._payload) > max(self._limit, _LEAST_HEADS):
+            raise SocketFault(TOO_LONG, "a message is cut into too many frames")
         self._head = head
         if head.opcode in (TEXT, BINARY):
             self._message = head.opcode
@@ -130,7 +137,7 @@ class SocketLabeller:
 
     def _received(self) -> Piece:
         """A binary message is there."""
-        raw, payload = b"".join(self._held), b"".join(self._payload)
+        raw, payload = bytes(self._held), bytes(self._payload)
         self._held.clear()
         self._payload.clear()
         try:

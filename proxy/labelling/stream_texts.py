@@ -78,7 +78,7 @@ class Texts:
                 self._text(unit, found, pending, mode)
             if found.closes:
                 self._close(unit, found, pending, mode)
-            if found.rule.shifts and "prefix" in unit.placed:
+            if "prefix" in unit.placed and found.rule.may_shift(pending.record.data or b""):
                 pending.shifts.append((found, unit.reading.begin))
         if found.slot is not MISSING and found.slot != unit.slot:
             if not found.parts and not unit.placed and unit.ends_in_text and self._owes(unit):

@@ -124,18 +124,9 @@ def test_what_is_too_long(wire: bytes, code: int) -> None:
 
 
 def test_messages_that_are_as_long_as_they_may_be() -> None:
-    wire = head(1, 120, final=False) + bytes(120) + head(0, 80) + bytes(80) + head(2, 200) + bytes(200)
+    wire = head(1, 60, final=False) + bytes(60) + head(0, 40) + bytes(40) + head(2, 100) + bytes(100)
 
-    assert wire == b"".join(part.raw if isinstance(part, Head) else part for part in Frames(200).feed(wire))
-
-
-@pytest.mark.parametrize("frame", [b"\x00\x00", b"\x00\x01x"])
-def test_a_message_of_frames_without_end(frame: bytes) -> None:
-    """Each of them is held until the message is whole, however little is in it."""
-    cutter = Frames(10_000)
-    with pytest.raises(SocketFault) as fault:
-        feed(cutter, [b"\x02\x00", frame * 1000])
-    assert fault.value.code == 1009
+    assert wire == b"".join(part.raw if isinstance(part, Head) else part for part in Frames(100).feed(wire))
 
 
 def test_what_follows_a_message_that_is_too_long_is_still_found() -> None:

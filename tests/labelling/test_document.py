@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.dialects.dialect import Member
+from proxy.framing.json_text import parse
 from proxy.labelling.document import label_document, upstream_label
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.mark import Home, Mark
@@ -230,3 +231,9 @@ def test_nothing_found_is_told_apart() -> None:
 def test_a_label_that_cannot_be_read(value: object) -> None:
     with pytest.raises(LabellingError, match="a label that cannot be read"):
         upstream_label(value)
+
+
+def test_a_label_that_is_nested_too_deeply() -> None:
+    deep = b"[" * 1010 + b"]" * 1010  # the reader takes it, the writer does not
+    with pytest.raises(LabellingError, match="a label that cannot be read"):
+        upstream_label(parse(deep))

@@ -174,6 +174,14 @@ def test_a_message_that_is_too_long() -> None:
         run(labeller(limit=100), frame(2, bytes(101)))
 
 
+def test_a_message_of_frames_without_end() -> None:
+    one = labeller(limit=100)
+    assert [] == run(one, b"\x02\x00" + b"\x00\x00" * 30_000)
+    with pytest.raises(SocketFault) as fault:
+        run(one, b"\x00\x00" * 3000)
+    assert TOO_LONG == fault.value.code
+
+
 def test_the_other_direction_passes_as_it_comes() -> None:
     one = Passage(100)
     wire = frame(2, PREVIEW, b"abcd") + bytes((0xC1,)) + frame(1, b"deflated", b"abcd")[1:]

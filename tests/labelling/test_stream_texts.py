@@ -7,6 +7,7 @@ The streams here are of small tables of their own, and of the shipped ones in an
 import json
 import random
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ LISTS = {
         }
     ]
 }
+LONG = "Once upon a time, in a house by the sea, there lived an old man and his wife. "
 PLAIN = {"stream": [{"text": "text", "close": "reason"}], "think": ["<think>", "</think>"]}
 UNTIED = {"stream": [{"if": "type=start", "slot": "index"}, {"if": "type=delta", "slot": "index", "text": "text"}]}
 
@@ -355,6 +357,28 @@ def test_nothing_to_read_is_told() -> None:
     assert [SILENT] == [item.skipped for item in out.done.items()]
     _, out = sent(PLAIN, plain('{"a"', ":1}"), asked=Asked(units=1, machine=Machine(True, (), splice=False)))
     assert [()] == [tuple(place for place in item.placed if place != "header") for item in out.done.items()]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "texts"),
+    [
+        (True, [LONG, LONG + "b", LONG + "bc"]),
+        (True, ["a", LONG, LONG, LONG + "b"]),
+        (False, [LONG, "b" + LONG, LONG[:20], LONG]),
+        (False, ["ha", "haha", "hahaha"]),  # pieces may repeat one another
+        (False, [LONG, LONG]),
+    ],
+)
+def test_a_client_that_asks_for_pieces_where_all_is_said_so_far(blocked: bool, texts: list[str]) -> None:
+    """By the claim only the first record would have a notice: what people see in the end would have none."""
+    documents = [{"output": {"text": text, "finish_reason": "null"}} for text in texts]
+    stream = b"".join(b"data: %b\n\n" % json.dumps(document).encode() for document in documents)
+    dialect = DIALECTS["dashscope.text"]
+    out = answer([stream], asked=Asked(units=1, mode="delta"), dialect=dialect, media_type=b"text/event-stream")
+    assert blocked is ("although the request asks for pieces" in out.blocked)
+    if blocked:
+        configured = replace(dialect, mode="delta")
+        assert not answer([stream], asked=Asked(units=1, mode="delta"), dialect=configured).blocked
 
 
 # Streams of the shipped tables, in any order.

@@ -7,7 +7,9 @@ import pytest
 
 from proxy.dialects.dialect import Member
 from proxy.dialects.engine import content
+from proxy.framing.json_text import parse
 from proxy.framing.sse import Block
+from proxy.labelling.errors import LabellingError
 from proxy.labelling.suffix import closing_record
 from tests.labelling.answers import CHAT
 
@@ -73,3 +75,10 @@ def test_the_style_is_that_of_the_original(raw: str) -> None:
 def test_a_lone_surrogate_in_the_original() -> None:
     _, made = copy({"x": "\ud83d", "choices": [{"index": 0, "delta": {"content": "\ude00"}}]})
     assert made["x"] == "\ud83d"
+
+
+def test_a_record_that_is_nested_too_deeply() -> None:
+    data = b'{"choices":[{"index":0,"delta":{"content":"a"}}],"x":%b}' % (b"[" * 1010 + b"]" * 1010)
+    unit = content(CHAT, CHAT.stream, parse(data)).units[0]
+    with pytest.raises(LabellingError, match="nested too deeply"):
+        closing_record(Block(b"data: %b\n\n" % data, data), unit, "【S】", None)
