@@ -7,7 +7,7 @@ model's; a name may be spelled with escapes, which nobody does for letters.
 
 import json
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from functools import lru_cache
 
 from proxy.dialects.dialect import Dialect, MediaRule, TextRule, words_of
@@ -28,22 +28,23 @@ class Watch:
         self._told = _told(dialect.media, dialect.stream, decided is not None)
         self._keys = _keys(dialect.stream) if decided is not None else ()
         self._decided = decided
-        self._known: tuple[frozenset[bytes], ...] = ()  # how the keys are spelled that were decided, one by one
+        # What finds each part of a key, and how the parts are spelled that were decided about.
+        self._checks: tuple[tuple[Callable[[bytes], Iterable[bytes]], frozenset[bytes]], ...] = ()
         self._count = -1
         modes = {dialect.mode, *(mode for _, mode in dialect.request.modes), *(rule.mode for rule in dialect.stream)}
         self.always = decided is not None and "cumulative" in modes
 
     def wants(self, data: bytes) -> bool:
         """Whether these records may hold what must be looked at."""
-        if self._told(data) is not None or (b"\\u00" in data and _escaped(data) is not None):
+        if self._told(data) is not None:
             return True
         if self._decided is not None and len(self._decided) != self._count:
-            self._known, self._count = _spelled(self._decided, len(self._keys)), len(self._decided)
-        for find, known in zip(self._keys, self._known, strict=False):
-            for value in find(data):
-                if value not in known:
-                    return True
-        return False
+            self._count = len(self._decided)
+            self._checks = tuple(zip(self._keys, _spelled(self._decided, len(self._keys)), strict=True))
+        for find, known in self._checks:
+            if not known.issuperset(find(data)):
+                return True
+        return b"\\u00" in data and _escaped(data) is not None
 
 
 def _spelled(decided: Collection[Hashable], length: int) -> tuple[frozenset[bytes], ...]:
@@ -73,7 +74,18 @@ def _told(
             words.update(word for shift in rule.shifts for word in words_of(shift.path))
             if rule.mode == "full" and rule.text is not None:
                 words.add(f'"{rule.leaf if rule.first in firsts else rule.first}"'.encode())
-    return re.compile(b"|".join(map(re.escape, sorted(words))) or b"(?!)").search
+    return re.compile(_one_of(sorted(words)) if words else b"(?!)").search
+
+
+def _one_of(words: Sequence[bytes]) -> bytes:
+    """An expression for one of these words, letter by letter: what they share is looked at once."""
+    if not words[0] or len(words) == 1:
+        return re.escape(words[0])  # all that goes on from an end is found with it
+    branches: dict[bytes, list[bytes]] = {}
+    for word in words:
+        branches.setdefault(word[:1], []).append(word[1:])
+    spelled = [re.escape(letter) + _one_of(rest) for letter, rest in branches.items()]
+    return spelled[0] if len(spelled) == 1 else b"(?:%b)" % b"|".join(spelled)
 
 
 def _told_by(conditions: tuple[Condition, ...]) -> tuple[bytes, ...]:

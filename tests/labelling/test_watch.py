@@ -1,11 +1,14 @@
 """What matters behind the text of a stream is seen at any cuts, and nothing that a model writes is taken for it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from proxy.labelling.watch import Watch
+from proxy.labelling.watch import Watch, _one_of
 from tests.labelling.answers import CHAT, DIALECTS, PREFIX, WORDS, answer, badge, cuttings, decision, marked
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
@@ -125,3 +128,9 @@ def test_more_answers_than_were_asked_for_get_their_notice() -> None:
         assert answer(chunks).data.endswith(another(0))
     silent = marked(decision(None))
     assert answer([FIRST, another(1)], with_mark=silent).data.endswith(another(1))
+
+
+@given(st.sets(st.binary(min_size=1, max_size=4), min_size=1, max_size=9), st.binary(max_size=12))
+def test_one_of_some_words_is_found_wherever_it_stands(words: set[bytes], text: bytes) -> None:
+    found = re.search(_one_of(sorted(words)), text, re.DOTALL)
+    assert any(word in text for word in words) is (found is not None)
