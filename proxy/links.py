@@ -14,7 +14,7 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -62,6 +62,9 @@ class Link:
     model: str
 
 
+_FIELDS: Final = tuple(field.name for field in fields(Link))
+
+
 class Links:
     """Makes links that begin with ``public_url`` and hold for ``life`` seconds. Times are Unix times in seconds."""
 
@@ -73,7 +76,9 @@ class Links:
     def seal(self, link: Link, now: float, nonce: bytes) -> str:
         """The URL that leads to ``link``; ``nonce`` is 12 random bytes. ValueError where it would be too long."""
         head = _VERSION + (int(now) // EPOCH).to_bytes(4)
-        content = json.dumps([int(now) + self._life, *astuple(link)], separators=(",", ":")).encode()
+        content = json.dumps(
+            [int(now) + self._life, *(getattr(link, name) for name in _FIELDS)], separators=(",", ":")
+        ).encode()
         sealed = ChaCha20Poly1305(self._key(head)).encrypt(nonce, content, head)
         token = base64.urlsafe_b64encode(head + nonce + sealed).rstrip(b"=").decode()
         if len(token) > LONGEST:

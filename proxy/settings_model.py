@@ -46,6 +46,7 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PLAIN_PATH = re.compile(r"[^/]*[A-Za-z0-9._~/-]*")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
 
+_MOST = 1 << 53  # up to here, a float is exact
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
 _SECONDS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
@@ -58,6 +59,8 @@ def _quantity(value: object, units: dict[str, int] | dict[str, int | float], sam
     amount = float(found[1]) * units[found[2]]
     if amount <= 0:
         raise ValueError("must be more than nothing")
+    if amount > _MOST:
+        raise ValueError("is more than there can be")
     return amount
 
 

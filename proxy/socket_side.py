@@ -22,7 +22,7 @@ class Side(asyncio.Protocol):
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._unread = 0
-        self._ended = self._lost = False
+        self._ended = self._lost = self._complete = False
         self._reader: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -42,7 +42,10 @@ class Side(asyncio.Protocol):
         return data
 
     async def write(self, data: bytes, patience: float) -> None:
-        """Send; returns when there is room for more. Raises Lost where there is none for ``patience`` seconds."""
+        """Send; returns when there is room for more. Raises Lost where there is none for ``patience`` seconds, and
+        behind the end of this direction."""
+        if self._complete:
+            raise Lost
         if not self._lost:
             self.transport.write(data)
         await self._has_room(patience)
@@ -52,6 +55,7 @@ class Side(asyncio.Protocol):
         if not self._lost:
             self.transport.set_write_buffer_limits(0)
         await self._has_room(patience)
+        self._complete = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:  # TLS has no half-closed connections

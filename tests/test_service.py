@@ -59,6 +59,7 @@ ACTION = [(b"x-tc-action", b"ChatCompletions")]
         ("comfyui", "openai", "GET", b"/view?filename=a.png+[temp]&type=input", []),
         ("comfyui", "openai", "GET", b"/viewvideo?filename=a.mp4+[output]&type=input", []),
         ("comfyui", "openai", "GET", b"/view?filename=blake3:0a&type=input", []),
+        ("comfyui", "openai", "GET", b"/api/assets/0b6e/content", []),
         (None, "openai", "GET", b"/view?filename=a.png&channel=a", []),
         ("comfyui", "openai", "GET", b"/view?filename=a.png&channel=a&preview=webp", []),
     ],

@@ -429,6 +429,7 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             top("limits: {idle: -1 s}"),
         ),
         (["1:16: limits.idle: must be more than nothing"], top("limits: {idle: 0 s}")),
+        (["1:17: limits.fetch: is more than there can be"], top(f"limits: {{fetch: {'9' * 400} GiB}}")),
         (
             ["1:16: limits.link: must be one second at least: the time in a link is in whole seconds"],
             top("limits: {link: 900 ms}"),

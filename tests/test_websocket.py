@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -13,7 +14,7 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from proxy.framing.websocket import closing, frame
+from proxy.framing.websocket import accept, closing, frame
 from proxy.socket_bridge import CLOSING
 from tests.downstream import connected as joined
 from tests.downstream import request
@@ -489,6 +490,31 @@ async def test_a_message_that_is_too_long(sender: str) -> None:
             await client.wait_closed()
         await until(lambda: bool(seen))
     assert [(1009, "a message is longer than 65536 bytes")] * 2 == [_told(client), seen[0]]
+
+
+@on_http11
+async def test_a_fault_behind_the_end_of_the_other_direction(caplog: pytest.LogCaptureFixture) -> None:
+    """The upstream has been told that the client says nothing more: a close frame has no place behind that."""
+
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 101 X\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: %b\r\n\r\n"
+        writer.write(head % accept(KEY))
+        await reader.read()
+        writer.write(b"\x82\x7f" + (1 << 40).to_bytes(8))
+        writer.close()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with await asyncio.start_server(says, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with countermark(f"http://127.0.0.1:{port}", **passing()) as here, joined(here.address) as client:
+            assert (await offer(client)).status == 101
+            client.socket.shutdown(socket.SHUT_WR)
+            assert closing(1009, f"a message is longer than {8 << 20} bytes") == (await client.rest()).body
+            await until(lambda: here.service.sockets["models"].open == 0)
+        await gone.wait()
+    assert "an exchange failed" not in caplog.text
 
 
 def _told(client: Connection) -> tuple[int | None, str | None]:

@@ -1,9 +1,10 @@
 """Media in a JSON document, where a table's media rules find them.
 
 One member may hold a file in base64, a data URL or the URL of a file, as a request asked: each rule takes what is
-written in its own way and leaves the rest to the others.
+written in its own way and leaves the rest to the others. A text may begin like a URL and go on as a text; it is none.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from proxy.dialects.dialect import MediaKind, MediaRule
 from proxy.dialects.hidden import Place
 from proxy.dialects.paths import Path
+
+_url = re.compile("[!-~]+").fullmatch  # RFC 3986: a URL is ASCII, and has no white space
+_data_url = re.compile(r"data:[\w.+-]+/[\w.+-]+[^\s,]{0,256},", re.ASCII | re.IGNORECASE).match  # RFC 2397
 
 _KINDS: dict[str, MediaKind] = {"image": "image", "audio": "audio", "video": "video"}
 
@@ -65,9 +69,9 @@ def find(rules: Sequence[MediaRule], document: Any, found: list[Medium]) -> tupl
 def _is_written(value: str, rule: MediaRule) -> bool:
     begins = value[:8].lower()
     if begins.startswith(("http://", "https://")):
-        return rule.encoding == "url"
+        return rule.encoding == "url" and _url(value) is not None
     if begins.startswith("data:"):
-        return rule.encoding == "data_url"
+        return rule.encoding == "data_url" and _data_url(value) is not None
     return rule.encoding in ("base64", "hex")
 
 

@@ -36,8 +36,6 @@ from proxy.dialects.table_model import (
     TextFile,
 )
 
-_DOCUMENT = parse_path("@")
-
 
 def parse_dialect(data: object) -> Dialect:
     """Make a Dialect of a table that was read from YAML. Raises DialectError with all faults."""

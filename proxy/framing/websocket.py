@@ -21,6 +21,7 @@ __all__ = [
     "PONG",
     "PROTOCOL_ERROR",
     "TEXT",
+    "TOO_LONG",
     "Frames",
     "Head",
     "SocketFault",

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from proxy.dialects.dialect import Dialect, Shift
+from proxy.dialects.dialect import Dialect
 from proxy.dialects.engine import Content, content
 from proxy.dialects.media import Medium
 from proxy.dialects.unit import Unit, spell
@@ -45,10 +45,7 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     if not found.recognised or not isinstance(document, (dict, list)):
         raise NothingFound(f"the answer holds nothing that the dialect {dialect.name} knows")
     refuse_unknown(dialect, found)
-    places: list[Place] = []
-    for unit in found.units:
-        if unit.rule.text is not None or unit.parts:
-            places += _text(dialect, asked, done, unit, body)
+    places = _texts(dialect, asked, done, found.units, body)
     if dialect.links:
         places += links(dialect, done, document, body)
     if "body" in done.mark.carriers:
@@ -78,62 +75,93 @@ def _as_it_is(text: bytes) -> bytes:
     return text
 
 
-def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit, body: bytes) -> list[Place]:
-    """The places that give one unit its notice, and its item in the record."""
+def _texts(dialect: Dialect, asked: Asked, done: Done, units: Sequence[Unit], body: bytes) -> list[Place]:
+    """The places that give each unit its notice. They are looked for once: an answer may have thousands of units."""
+    places: list[Place] = []
+    begins: list[tuple[Unit, int]] = []
+    shifts: list[tuple[Unit, int]] = []
+    ends: dict[Path, str] = {}
+    for unit in units:
+        if unit.rule.text is None and not unit.parts:
+            continue
+        at, suffix = _text(dialect, asked, done, unit)
+        if at is not None:
+            begins.append((unit, at))
+            if unit.rule.may_shift(body):
+                shifts.append((unit, at))
+        if suffix:
+            ends[unit.parts[-1][0]] = suffix
+    places += [(start, start, quote(done.mark.prefix)) for start in text_places(body, begins)]
+    places += shifted(body, shifts, done.mark.prefix)
+    found = spans(body, ends.keys()) if ends else {}
+    places += [(end - 1, end - 1, quote(ends[part])) for part, (_, end) in found.items()]
+    return places
+
+
+def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int | None, str]:
+    """Where one unit's text gets its prefix, None where it does not, and its suffix; its item goes into the record."""
     mark, text = done.mark, unit.text
     begin = think.visible(text, dialect.think) if dialect.think else 0
     skipped = verdict(text[begin or 0 :], asked, mark.notices, ended=True, whole=True)
     assert isinstance(skipped, str)  # a whole text is never unclear
     prefix, suffix, placed = mark.prefix, mark.suffix, mark.shown
     if begin is None and prefix and not skipped:  # reasoning that never ends: behind it, for a client that looks for it
-        prefix, suffix, placed = "", suffix or "\n\n" + prefix.rstrip("\n"), ("suffix",)
+        prefix, suffix, placed = "", mark.closing, ("suffix",)
     if suffix and not skipped and mark.notices.trailing(text):  # from another Countermark in the chain
         suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
     if skipped or not placed:
         done.parts.append(TextDone(done.number(), unit.name, (), skipped, text, text))
-        return []
-    places: list[Place] = []
+        return None, ""
     at = begin or 0
-    if prefix:
-        start = text_place(body, unit, at)
-        places.append((start, start, quote(prefix)))
-        if unit.rule.may_shift(body):
-            places += shifted(body, unit, unit.rule.shifts, at, prefix)
-    if suffix:
-        last = unit.parts[-1][0]
-        end = spans(body, [last])[last][1] - 1
-        places.append((end, end, quote(suffix)))
     done.parts.append(TextDone(done.number(), unit.name, placed, "", text, text[:at] + prefix + text[at:] + suffix))
-    return places
+    return at if prefix else None, suffix
 
 
-def text_place(body: bytes, unit: Unit, at: int) -> int:
-    """Where in the body the unit's character ``at`` stands."""
+def text_places(body: bytes, wanted: Sequence[tuple[Unit, int]]) -> list[int]:
+    """Where in the body the characters of these units stand, one of each."""
+    if not wanted:
+        return []
+    parts = [_part(unit, at) for unit, at in wanted]
+    if not any(at for _, at in parts):
+        begun = starts(body, [part for part, _ in parts])
+        return [begun[part] + 1 for part, _ in parts]
+    found = spans(body, [part for part, _ in parts])
+    return [within(body, found[part], at, at)[0] for part, at in parts]
+
+
+def _part(unit: Unit, at: int) -> tuple[Path, int]:
+    """The part of the unit's text that its character ``at`` is in, and which of that part's it is."""
     part, found = unit.parts[0]
-    if at == 0:
-        return starts(body, [part])[part] + 1
     for place, text in unit.parts[1:]:
         if at <= len(found):
             break
         at -= len(found)
         part, found = place, text
-    return within(body, spans(body, [part])[part], at, at)[0]
+    return part, at
 
 
-def shifted(body: bytes, unit: Unit, shifts: Iterable[Shift], at: int, prefix: str) -> list[Place]:
-    """Offsets into the unit's text, moved behind the prefix that stands at the character ``at``."""
+def shifted(body: bytes, units: Iterable[tuple[Unit, int]], prefix: str) -> list[Place]:
+    """Offsets into the units' texts, moved behind the prefix that stands at the character beside each."""
+    moved: dict[Path, int] = {}
+    for unit, at in units:
+        moved |= _moved(unit, at, prefix)
+    found = spans(body, moved.keys()) if moved else {}
+    return [(*span, b"%d" % moved[place]) for place, span in found.items()]
+
+
+def _moved(unit: Unit, at: int, prefix: str) -> dict[Path, int]:
+    """The unit's offsets as they are to be, by their places."""
     moved: dict[Path, int] = {}
     first = unit.parts[0][0] if unit.parts else ()
     index = next((step for step in reversed(first) if type(step) is int), 0)
-    for shift in shifts:
+    for shift in unit.rule.shifts:
         for place, offset in shift.path.find(unit.value, unit.element):
             if type(offset) is not int or (shift.part and _beside(unit, place, shift.part) != index):
                 continue
             begin = len(unit.text[:at].encode("utf-8", "surrogatepass")) if shift.utf8 else at
             if offset >= begin:
                 moved[place] = offset + (len(prefix.encode()) if shift.utf8 else len(prefix))
-    found = spans(body, moved.keys()) if moved else {}
-    return [(*span, b"%d" % moved[place]) for place, span in found.items()]
+    return moved
 
 
 def _beside(unit: Unit, place: Path, name: str) -> int:

@@ -76,6 +76,11 @@ class Mark(NamedTuple):
         """What people see of a text that is labelled; empty where no rule asks for words."""
         return _SHOWN[bool(self.prefix)][bool(self.suffix)]
 
+    @property
+    def closing(self) -> str:
+        """The notice as it stands behind a text; where policy wants it in front, for one that has no place there."""
+        return self.suffix or SEPARATOR + self.prefix.removesuffix(SEPARATOR)
+
 
 def first_write(operator: Operator, produce_id: str) -> Aigc:
     """The sealed label of something that this operator produced."""

@@ -6,7 +6,7 @@ from typing import Any
 from proxy.dialects.unit import Unit
 from proxy.framing.json_text import Path, member, quote, spans
 from proxy.framing.record import Record
-from proxy.labelling.document import Place, replaced, shifted, text_place
+from proxy.labelling.document import Place, replaced, shifted, text_places
 from proxy.labelling.mark import Mark
 from proxy.labelling.transform import Piece
 
@@ -35,15 +35,12 @@ class Pending:
         if data is None or not changed:
             return record.raw
         places = list(self.places)
-        for unit, at in self.prefixes:
-            start = text_place(data, unit, at)
-            places.append((start, start, quote(mark.prefix)))
-        for unit, at in self.shifts:
-            places += shifted(data, unit, unit.rule.shifts, at, mark.prefix)
+        places += [(start, start, quote(mark.prefix)) for start in text_places(data, self.prefixes)]
+        places += shifted(data, self.shifts, mark.prefix)
         if self.suffixes:
-            places += [(end - 1, end - 1, quote(mark.suffix)) for _, end in spans(data, self.suffixes).values()]
+            places += [(end - 1, end - 1, quote(mark.closing)) for _, end in spans(data, self.suffixes).values()]
         for where, names in self.created:
-            places.append(self._element(data, where, names, mark.suffix))
+            places.append(self._element(data, where, names, mark.closing))
         return replaced(data, places, record.raw, lambda text: record.with_data(text).raw)
 
     def _element(self, data: bytes, where: Path, names: tuple[str, ...], text: str) -> Place:

@@ -14,7 +14,6 @@ from proxy.dialects.paths import MISSING, Path
 from proxy.dialects.unit import Unit
 from proxy.labelling import think
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.notices import SEPARATOR
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
@@ -219,12 +218,12 @@ class Texts:
         unit.closed = unit.skipped is not None  # where there was no text yet, some may follow
         if not unit.closed or not self._owes(unit):
             return
-        if found.parts and mode != "full" and not unit.reading.endless:
+        if found.parts and mode != "full":
             unit.placed += ("suffix",)
             pending.suffixes.append(found.parts[-1][0])
         elif not self._has_place(unit):
             return
-        elif found.rule.create is not None and not unit.reading.endless and self._creates(found, found.rule.create):
+        elif found.rule.create is not None and self._creates(found, found.rule.create):
             unit.placed += ("suffix",)
             assert found.rule.text is not None
             pending.created.append((found.element + found.rule.create.names, found.rule.text.names))
@@ -252,7 +251,7 @@ class Texts:
         assert unit.last is not None
         mark = self._done.mark
         record, found = unit.last
-        text = mark.suffix or SEPARATOR + mark.prefix.removesuffix(SEPARATOR)
+        text = mark.closing
         if (found.rule.mode or self._mode) == "cumulative":
             text = (mark.prefix if "prefix" in unit.placed else "") + found.text + text
         if "suffix" not in unit.placed:

@@ -96,6 +96,8 @@ def guessed(dialect: Dialect, data: bytes, *, streaming: bool) -> Shape:
     if not streaming:
         if find(data) is not None:
             return "medium"
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"data:", b"event:", b"id:", b":")):
+            return "sse"
         return "lines" if dialect.lines and not _is_json(data) else "json"
     if data[:2] == b"\0\0":  # the first half of a length
         return "event_stream"

@@ -50,6 +50,11 @@ def test_each_rule_takes_what_is_written_in_its_way(expected: list[Any], element
         ("url", {"url": "gs://bucket/a.png"}),
         ("url", {"url": "QQ=="}),
         ("b64", {"b64": DATA_URL}),
+        ("url", {"url": "https://example.com is a site"}),
+        ("url", {"url": "https://example.com/从前有座山"}),
+        ("url", {"url": "https://example.com/\n"}),
+        ("url", {"url": "Data: 42 records, of which"}),
+        ("url", {"url": "data:,records"}),
         ("b64", {"b64": "https://example.com/a.png", "url": "https://example.com/a.png"}),
     ],
 )

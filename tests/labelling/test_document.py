@@ -1,6 +1,7 @@
 """One document, labelled: a notice for each unit, offsets that move with it, and what cannot be labelled is refused."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -237,3 +238,17 @@ def test_a_label_that_is_nested_too_deeply() -> None:
     deep = b"[" * 1010 + b"]" * 1010  # the reader takes it, the writer does not
     with pytest.raises(LabellingError, match="a label that cannot be read"):
         upstream_label(parse(deep))
+
+
+@pytest.mark.parametrize("text", ["Hello", "<think>a</think>Hello"])
+def test_many_units_take_time_that_grows_with_them(text: str) -> None:
+    choices = [{"index": at, "text": text, "logprobs": None} for at in range(5000)]
+    done = Done(marked(decision("both")), b"{}")
+    began = time.process_time()
+    (piece,) = label_document(
+        DIALECTS["openai.completions"], Asked(units=None), done, json.dumps({"choices": choices}).encode()
+    )
+    assert time.process_time() - began < 3
+    assert isinstance(piece, bytes)
+    labelled = text.replace("Hello", f"{PREFIX}Hello{SUFFIX}")
+    assert {labelled} == {one["text"] for one in json.loads(piece)["choices"]}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from proxy.dialects.dialect import PicturePlace
-from proxy.framing.websocket import PROTOCOL_ERROR, SocketFault, closing, frame
+from proxy.framing.websocket import PROTOCOL_ERROR, TOO_LONG, SocketFault, closing, frame
 from proxy.labelling.errors import Blocked
 from proxy.labelling.outcome import Done
 from proxy.labelling.socket import MOST_ITEMS, Passage, SocketLabeller, ended, keep

@@ -102,7 +102,8 @@ def test_only_the_notices_and_the_label_are_added(
     prefix, suffix = sent.done.mark.prefix, sent.done.mark.suffix
     for index, text in texts(upstream).items():
         already = text.lstrip().startswith(WORDS)
-        expected = text if already or not text else prefix + text + suffix
+        behind = "" if text.rstrip().endswith(WORDS) else suffix
+        expected = text if already or not text else prefix + text + behind
         assert expected == texts(out)[index]
     # No record moved, none was lost: without the copies that hold a suffix, and the prefixes, it is the upstream.
     rest = [one for one in out if one not in [delta(suffix, index) for index in indexes]] if suffix else out

@@ -300,6 +300,15 @@ def test_the_notice_stands_behind_the_reasoning(expected: list[Any], position: P
     assert expected == sent(PLAIN, plain(*texts), position)[0]
 
 
+@pytest.mark.parametrize("position", ["start", "both", "end"])
+@pytest.mark.parametrize("rules", [PLAIN, SO_FAR | {"think": ["<think>", "</think>"]}])
+def test_reasoning_that_is_cut_off_in_the_record_that_closes(position: Position, rules: dict[str, Any]) -> None:
+    last = {"text": "<think>ab" if "mode" in rules else "b", "reason": "length"}
+    made, out = sent(rules, [{"text": "<think>a"}, last], position)
+    assert [{"text": "<think>a"}, last | {"text": last["text"] + SUFFIX}] == made
+    assert [("suffix", "header")] == [item.placed for item in out.done.items()]
+
+
 def test_text_behind_an_end_without_any() -> None:
     documents = [*plain("<think>a</think>\n"), *plain("Hi")]
     made, _ = sent(PLAIN, documents)
