@@ -77,6 +77,11 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def _heed_interrupts() -> None:
+    """Whoever runs the tests may have started them in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(folder: Path, *arguments: str, in_background: bool = False) -> Iterator[Running]:
     """The command under way; what is still running at the end is killed. stdout and stderr are read together.
@@ -90,7 +95,7 @@ def running(folder: Path, *arguments: str, in_background: bool = False) -> Itera
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=_ignore_interrupts if in_background else None,
+        preexec_fn=_ignore_interrupts if in_background else _heed_interrupts,
     ) as process:
         try:
             yield Running(process)
