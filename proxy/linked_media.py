@@ -17,14 +17,13 @@ from proxy.bounds import Lease
 from proxy.fetch import Fetcher, FetchError, allowed
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.message import Headers, ResponseHead
-from proxy.labelling.picture import Picture
+from proxy.labelling.picture import Picture, linked
 from proxy.links import NONCE, Link, LinkError, Links
 from proxy.record.exchange import Item
 from proxy.settings import Route
 
-__all__ = ["LATER", "LinkedMedia", "Opened"]
+__all__ = ["LinkedMedia", "Opened"]
 
-LATER = "what is linked to is labelled when it is fetched from here"
 AT_ONCE = 8  # fetches for one answer
 FRESH = 3600  # seconds at most that a client may keep what it fetched: policies change
 
@@ -104,9 +103,7 @@ class LinkedMedia:
             sealed = self._links.seal(link, time.time(), os.urandom(NONCE))
         except ValueError as error:
             raise LabellingError(f"{picture.unit} {error}") from None
-        mark = picture.mark
-        produce_id = mark.of_item(picture.index).produce_id
-        return sealed.encode(), Item(produce_id, picture.kind, picture.unit, ("link", *mark.envelope), LATER)
+        return sealed.encode(), linked(picture)
 
     def open(self, path: str) -> Opened:
         """What the link with this path leads to. Raises LinkError."""

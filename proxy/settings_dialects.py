@@ -21,7 +21,7 @@ from proxy.dialects.table import harmless, parse_dialect
 from proxy.policy.errors import Fault
 from proxy.settings_faults import SettingsError, placed
 from proxy.shipped import dialect_sources
-from proxy.source import Source, SourceError, read
+from proxy.source import Source, SourceError, listed, read
 
 __all__ = [
     "HARMLESS",
@@ -88,8 +88,7 @@ class TableFolder:
 
     def _files(self, path: Path) -> Iterator[Path]:
         try:
-            # Hidden entries are a ConfigMap's own links and an editor's swap files.
-            files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+            files = listed(path, "dialect")
         except FileNotFoundError:
             self.fault = f"there is no folder {path}: leave the key out where you have no dialects of your own"
             return
@@ -97,12 +96,10 @@ class TableFolder:
             self.fault = f"the folder {path} cannot be read: {error.strerror or error}"
             return
         for file in files:
-            if file.suffix == ".yaml":
+            if isinstance(file, SourceError):
+                self.errors.append(file)
+            else:
                 yield file
-            elif file.suffix == ".yml":
-                self.errors.append(
-                    SourceError(file, 1, 1, f"a dialect's file ends with .yaml: call it {file.stem}.yaml")
-                )
 
     def spoken(self, overrides: Overrides) -> tuple[tuple[Dialect, ...], list[Fault]]:
         """The dialects of an upstream with these overrides, the first to be tried first, and what is wrong with the

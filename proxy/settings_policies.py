@@ -20,7 +20,7 @@ from proxy.policy.reach import unreachable
 from proxy.policy.reader import closest
 from proxy.settings_faults import placed
 from proxy.shipped import font
-from proxy.source import Source, SourceError, read
+from proxy.source import Source, SourceError, listed, read
 
 __all__ = ["PolicyFolder", "route_faults"]
 
@@ -37,8 +37,7 @@ class PolicyFolder:
         self._read: dict[str, tuple[Policy, Source]] = {}
         self.names: list[str] = []
         try:
-            # Hidden entries are a ConfigMap's own links and an editor's swap files.
-            files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+            files = listed(path, "policy")
         except FileNotFoundError:
             self.fault = (
                 f"there is no folder {path}: leave the key out to use the policies that come with the program, or put "
@@ -49,13 +48,11 @@ class PolicyFolder:
             self.fault = f"the folder {path} cannot be read: {error.strerror or error}"
             return
         for file in files:
-            if file.suffix == ".yaml":
+            if isinstance(file, SourceError):
+                self.errors.append(file)
+            else:
                 self.names.append(file.stem)
                 self._add(file)
-            elif file.suffix == ".yml":
-                self.errors.append(
-                    SourceError(file, 1, 1, f"a policy's file ends with .yaml: call it {file.stem}.yaml")
-                )
 
     @cached_property
     def set(self) -> PolicySet:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Source", "SourceError", "parse", "read"]
+__all__ = ["Source", "SourceError", "listed", "parse", "read"]
 
 # Deeper than any file that a person writes, and far from the interpreter's own limit.
 DEEPEST = 100
@@ -80,6 +80,20 @@ def read(path: Path) -> Source:
     except UnicodeDecodeError as error:
         raise SourceError(path, *_place(raw[: error.start].decode("utf-8")), "the file is not UTF-8") from None
     return parse(text, path)
+
+
+def listed(folder: Path, what: str) -> list[Path | SourceError]:
+    """A folder's YAML files by name, each as its path; a fault for one that is only called otherwise. ``what``: a file
+    of which kind it is, for people. Raises OSError."""
+    # Hidden entries are a ConfigMap's own links and an editor's swap files.
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    return [
+        file
+        if file.suffix == ".yaml"
+        else SourceError(file, 1, 1, f"a {what}'s file ends with .yaml: call it {file.stem}.yaml")
+        for file in files
+        if file.suffix in (".yaml", ".yml")
+    ]
 
 
 def parse(text: str, path: Path) -> Source:

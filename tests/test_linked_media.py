@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from proxy.label.aigc import Aigc
-from proxy.linked_media import LATER
+from proxy.labelling.picture import LATER
 from proxy.links import NONCE, PATH, Link, Links
 from proxy.media import png
 from proxy.record.exchange import Record

@@ -75,8 +75,13 @@ def _is_written(value: str, rule: MediaRule) -> bool:
     return rule.encoding in ("base64", "hex")
 
 
+def kind_of(media_type: str) -> MediaKind | None:
+    """What kind of medium a media type (RFC 9110 section 8.3.1) names; None for any other."""
+    return _KINDS.get(media_type.partition("/")[0].lower())
+
+
 def _kind(rule: MediaRule, holder: Any) -> MediaKind | None:
     if rule.kind is not None:
         return rule.kind
     media_type = holder.get(rule.media_type)
-    return _KINDS.get(media_type.partition("/")[0].lower()) if isinstance(media_type, str) else None
+    return kind_of(media_type) if isinstance(media_type, str) else None

@@ -21,6 +21,7 @@ from proxy.label.errors import LabelError
 from proxy.labelling import think
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.location import link
+from proxy.labelling.medium import UNREADY
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.picture import Picture
 from proxy.labelling.request import Asked
@@ -28,7 +29,6 @@ from proxy.labelling.transform import Piece, Work
 from proxy.labelling.verdict import ALREADY, verdict
 
 Place = tuple[int, int, bytes | Picture]
-UNREAD = {"audio": "sound", "video": "video"}
 
 
 def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> Sequence[Piece]:
@@ -187,7 +187,8 @@ def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
         elif encoding == "url" and (mark.urls == "refuse" or (mark.urls == "inline" and not medium.rule.inline)):
             raise LabellingError(f"{where} is a URL: what it leads to cannot be labelled here; ask for base64")
         elif kind is None or (kind != "image" and not (encoding == "url" and mark.urls == "rewrite")):
-            raise LabellingError(f"{where} holds {UNREAD.get(kind or '', 'a medium')}, which cannot be labelled yet")
+            what = "a medium" if kind is None else UNREADY.get(kind, "a medium")
+            raise LabellingError(f"{where} holds {what}, which cannot be labelled yet")
         else:
             wanted.append(medium)
     found = spans(body, [medium.place for medium in wanted]) if wanted else {}

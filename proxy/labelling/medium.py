@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.dialects.dialect import Dialect, MediaKind
+from proxy.dialects.media import kind_of
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
@@ -15,18 +16,15 @@ from proxy.labelling.picture import Picture
 from proxy.labelling.transform import Piece, Work
 from proxy.record.exchange import Item
 
-_KINDS: Final[dict[bytes, MediaKind]] = {b"image/": "image", b"audio/": "audio", b"video/": "video"}
 UNASKED: Final = "no rule asks for anything"
-_CANNOT: Final[dict[MediaKind, str]] = {
-    "audio": "sound cannot be labelled yet",
-    "video": "video cannot be labelled yet",
-}
+# The kinds for which there is no label yet, as people call them.
+UNREADY: Final[dict[MediaKind, str]] = {"audio": "sound", "video": "video"}
 
 
 def medium(dialect: Dialect, head: ResponseHead) -> MediaKind | None:
     """What kind of medium the answer is as a whole, by its media type; None where it is none, or where that type does
     not tell."""
-    return _KINDS.get(head.value(b"content-type").strip()[:6].lower()) if dialect.whole else None
+    return kind_of(head.value(b"content-type").decode("latin-1").strip()) if dialect.whole else None
 
 
 class MediumLabeller:
@@ -46,8 +44,8 @@ class MediumLabeller:
             self._done.passed = UNASKED
             return (data,)
         self._parts.append(data)
-        if self._kind in _CANNOT:
-            raise LabellingError(_CANNOT[self._kind])
+        if self._kind in UNREADY:
+            raise LabellingError(f"{UNREADY[self._kind]} cannot be labelled yet")
         if self._size > self._limit:
             raise LabellingError(f"the answer is longer than {self._limit} bytes")
         return ()

@@ -24,6 +24,8 @@ from proxy.record.exchange import Item
 
 Written = Literal["base64", "hex", "data_url", "url", "raw"]
 
+LATER: Final = "what is linked to is labelled when it is fetched from here"
+
 _WHITE: Final = b" \t\r\n"  # encoders of mail (RFC 2045) break lines
 _HEAD: Final = 256  # bytes: longer than the head of any honest data URL
 
@@ -47,6 +49,12 @@ class Studio:
 
     font: bytes
     pixels: int
+
+
+def linked(picture: Picture) -> Item:
+    """What the record says of a picture whose URL leads to us now: it is labelled when it is fetched from here."""
+    mark = picture.mark
+    return Item(mark.of_item(picture.index).produce_id, picture.kind, picture.unit, ("link", *mark.envelope), LATER)
 
 
 def label_picture(picture: Picture, studio: Studio) -> tuple[bytes, Item]:

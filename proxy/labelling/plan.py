@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
-from proxy.dialects.dialect import Dialect, MediaKind
+from proxy.dialects.dialect import Dialect
 from proxy.framing import event_stream, json_array, ndjson, sse
 from proxy.framing.record import Splitter
 from proxy.labelling.body import BodyLabeller
@@ -17,7 +17,7 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import Guard
 from proxy.labelling.lines import LinesLabeller
 from proxy.labelling.mark import Mark
-from proxy.labelling.medium import MediumLabeller
+from proxy.labelling.medium import MediumLabeller, medium
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
@@ -31,7 +31,6 @@ Framing = Literal["json", "sse", "ndjson", "json_array", "event_stream", "lines"
 
 STREAMS: Final = frozenset({"sse", "ndjson", "json_array", "event_stream"})
 
-_KINDS: Final[dict[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
 _LINES: Final = frozenset(
     {
         "application/x-ndjson",
@@ -117,10 +116,10 @@ def framing(dialect: Dialect, head: ResponseHead, first: bytes) -> Framing:
     media_type = head.value(b"content-type").partition(b";")[0].strip().lower().decode("ascii", "replace")
     if media_type == "application/vnd.amazon.eventstream":
         return "event_stream"
-    kind = _KINDS.get(media_type.partition("/")[0])
+    kind = medium(dialect, head)
     if dialect.whole and kind is None and media_type in _UNTOLD and find(first) is not None:
         kind = "image"
-    if dialect.whole and kind is not None:
+    if kind is not None:
         return kind
     if dialect.lines and (media_type != "application/json" or not (dialect.body or dialect.links)):
         return "lines"

@@ -10,7 +10,7 @@ from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.picture import Picture, Studio, label_picture
+from proxy.labelling.picture import Picture, Studio, label_picture, linked
 from proxy.labelling.plan import Bounds, Label, framing, label
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Piece, Work, plain
@@ -18,8 +18,6 @@ from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
 
 PRODUCE_ID = "0" * 32
-
-_LATER = "what is linked to is labelled when it is fetched from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,8 @@ def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:
     if picture.encoding != "url":
         return label_picture(picture, bench.studio)
     mark, public = picture.mark, (bench.home and bench.home.public) or ""
-    produce_id = mark.of_item(picture.index).produce_id
     if mark.urls == "rewrite":
-        link = f"{public}/countermark/media/..."
-        return link.encode(), Item(produce_id, picture.kind, picture.unit, ("link", *mark.envelope), _LATER)
+        return f"{public}/countermark/media/...".encode(), linked(picture)
+    produce_id = mark.of_item(picture.index).produce_id
     placed = ("badge", *mark.envelope) if mark.badge else mark.envelope
     return b"(fetched and labelled)", Item(produce_id, picture.kind, picture.unit, placed, "")
