@@ -117,7 +117,7 @@ def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:
 
 def _glyph_faults(policy: Policy) -> Iterator[Fault]:
     # Drawing is not needed to read settings, and its library takes time to load: only when there are words to draw.
-    from proxy.media.pixels import missing_glyphs
+    from proxy.media.drawing.letters import missing_glyphs
 
     for index, rule in enumerate(policy.rules):
         if isinstance(rule.notice, BadgeTerms):

@@ -1,12 +1,14 @@
 """The label inside an XMP packet (ISO 16684-1), as practice guide TC260-PG-20259A places it in pictures.
 
-Law: one label, in one ``TC260:AIGC`` element that holds the bare object, beside one ``Iptc4xmpExt:DigitalSourceType``;
-everything else in a packet that was there is kept to the byte. Labels in either form, element or attribute, are read.
+Law: one label, in one ``TC260:AIGC`` element that holds the bare object, beside one each of IPTC's properties
+(Photo Metadata 2025.1: ``DigitalSourceType``, ``AISystemUsed``, ``AISystemVersionUsed``); everything else in a packet
+that was there is kept to the byte. Labels in either form, element or attribute, are read.
 A packet with a document type is refused: nothing honest needs entities here.
 """
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -40,6 +42,21 @@ _RDF_ROOT = f"{RDF} RDF"
 _DESCRIPTION = f"{RDF} Description"
 _ABOUT = f"{RDF} about"
 _SOURCE_TYPE = f"{IPTC_EXT} DigitalSourceType"
+_SYSTEM = f"{IPTC_EXT} AISystemUsed"
+_SYSTEM_VERSION = f"{IPTC_EXT} AISystemVersionUsed"
+
+
+class Statement(NamedTuple):
+    """What a packet says: the label, the IPTC term for how the picture came to be, the system that made it.
+
+    ``source_type`` is a term of the IPTC NewsCodes digital source types. An empty ``system`` or ``system_version``
+    is not said.
+    """
+
+    aigc: Aigc
+    source_type: str = "trainedAlgorithmicMedia"
+    system: str = ""
+    system_version: str = ""
 
 
 @dataclass(slots=True)
@@ -55,7 +72,9 @@ class _Element:
 @dataclass(slots=True)
 class _Found:
     labels: list[str] = field(default_factory=list)
-    source_types: list[str] = field(default_factory=list)
+    said: dict[str, list[str]] = field(
+        default_factory=lambda: {_SOURCE_TYPE: [], _SYSTEM: [], _SYSTEM_VERSION: []}  # by the properties' names
+    )
     spans: list[Span] = field(default_factory=list)  # what a new label replaces
     about: str | None = None
     elements: int = 0
@@ -68,17 +87,17 @@ class _Found:
         """
         if name.rpartition(" ")[2].upper() == KEYWORD:
             return self.labels
-        return self.source_types if name == _SOURCE_TYPE else None
+        return self.said.get(name)
 
 
-def packet(aigc: Aigc, existing: bytes | None = None, source_type: str = "trainedAlgorithmicMedia") -> bytes:
-    """A packet in UTF-8 that holds ``aigc`` once: a new one, or ``existing`` with any older label replaced.
+def packet(statement: Statement, existing: bytes | None = None) -> bytes:
+    """A packet in UTF-8 that says the statement once: a new one, or ``existing`` with any older label replaced.
 
-    ``source_type`` is a term of the IPTC NewsCodes digital source types; where ``existing`` already names one that
-    means generated content, that one stays. LabelError where ``existing`` cannot be read (see ``every``).
+    Where ``existing`` already names a source type that means generated content, that one stays; so does the system that
+    it names where the statement names none. LabelError where ``existing`` cannot be read (see ``every``).
     """
     if existing is None:
-        body = _description(aigc, SOURCE_TYPES + source_type, "")
+        body = _description(statement, SOURCE_TYPES + statement.source_type, "")
         return (
             '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
             f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">{body}</rdf:RDF></x:xmpmeta>'
@@ -87,8 +106,11 @@ def packet(aigc: Aigc, existing: bytes | None = None, source_type: str = "traine
     found = _scan(existing)
     if found.root_end is None:
         raise LabelError("an XMP packet has no rdf:RDF element to put a label in")
-    kept = [uri for uri in found.source_types if uri in _GENERATED]
-    body = _description(aigc, kept[0] if kept else SOURCE_TYPES + source_type, found.about or "")
+    kept = [uri for uri in found.said[_SOURCE_TYPE] if uri in _GENERATED]
+    if not statement.system:
+        system, version = (next(iter(found.said[name]), "") for name in (_SYSTEM, _SYSTEM_VERSION))
+        statement = statement._replace(system=system, system_version=version)
+    body = _description(statement, kept[0] if kept else SOURCE_TYPES + statement.source_type, found.about or "")
     pieces, position = [], 0
     for start, end in [*sorted(found.spans), (found.root_end, found.root_end)]:
         if start >= position:
@@ -112,6 +134,12 @@ def every(packet: bytes) -> tuple[Aigc, ...]:
     return tuple(labels)
 
 
+def properties(packet: bytes) -> dict[str, tuple[str, ...]]:
+    """What a packet says by IPTC's properties, by their names; LabelError as for ``every``."""
+    said = _scan(packet).said
+    return {name.rpartition(" ")[2]: tuple(values) for name, values in said.items() if values}
+
+
 def read(packet: bytes) -> Aigc | None:
     """The label in a packet, or None. LabelError as for ``every``, and where two labels disagree."""
     labels = dict.fromkeys(every(packet))
@@ -120,11 +148,17 @@ def read(packet: bytes) -> Aigc | None:
     return next(iter(labels), None)
 
 
-def _description(aigc: Aigc, source_type: str, about: str) -> str:
+def _description(statement: Statement, source_type: str, about: str) -> str:
+    said = {
+        "DigitalSourceType": source_type,
+        "AISystemUsed": statement.system,
+        "AISystemVersionUsed": statement.system_version,
+    }
+    iptc = [f"<Iptc4xmpExt:{name}>{escape(text)}</Iptc4xmpExt:{name}>" for name, text in said.items() if text]
+    label = escape(statement.aigc.compact(), {chr(34): "&quot;"})
     return (
         f'<rdf:Description rdf:about={quoteattr(about)} xmlns:rdf="{RDF}" xmlns:TC260="{TC260}"'
-        f' xmlns:Iptc4xmpExt="{IPTC_EXT}"><TC260:AIGC>{escape(aigc.compact(), {chr(34): "&quot;"})}</TC260:AIGC>'
-        f"<Iptc4xmpExt:DigitalSourceType>{escape(source_type)}</Iptc4xmpExt:DigitalSourceType></rdf:Description>"
+        f' xmlns:Iptc4xmpExt="{IPTC_EXT}"><TC260:AIGC>{label}</TC260:AIGC>{"".join(iptc)}</rdf:Description>'
     )
 
 

@@ -13,13 +13,14 @@ from typing import Final, Literal
 
 from proxy.dialects.dialect import MediaKind
 from proxy.label.aigc import Aigc
+from proxy.label.xmp import Statement
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark, kept
 from proxy.media.badge import Badge
+from proxy.media.drawing.stamp import stamp
 from proxy.media.errors import MediaError
 from proxy.media.format import Format
 from proxy.media.formats import find
-from proxy.media.pixels import stamp
 from proxy.record.exchange import Item
 
 Written = Literal["base64", "hex", "data_url", "url", "raw"]
@@ -150,7 +151,7 @@ def _label_of(picture: Picture, found: tuple[Aigc, ...]) -> Aigc:
 
 
 def _with_metadata(media: Format, data: bytes, aigc: Aigc) -> bytes:
-    after = media.write(data, aigc)
+    after = media.write(data, Statement(aigc))
     read: Callable[[bytes], tuple[Aigc, ...]] = media.read
     if read(after) != (aigc,):
         raise LabellingError("the label that was written into a picture does not read back")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from proxy.media.errors import MediaError
+from proxy.media.errors import BadgeError
 
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 Size = tuple[int, int]
@@ -52,10 +52,10 @@ def padding(ink: int) -> Size:
 def place(badge: Badge, ink: int, plate: Size, size: Size) -> Box:
     """Where a plate of the size ``plate`` stands on a picture of the displayed size ``size``.
 
-    MediaError where it does not fit; the margin to the edges gives way first.
+    BadgeError where it does not fit; the margin to the edges gives way first.
     """
     if plate[0] > size[0] or plate[1] > size[1]:
-        raise MediaError(
+        raise BadgeError(
             f"a picture of {size[0]} x {size[1]} pixels is too small for a legible badge: "
             f"{badge.words!r} takes {plate[0]} x {plate[1]}"
         )

@@ -10,12 +10,13 @@ import struct
 from collections.abc import Iterator
 
 from proxy.label.aigc import Aigc
-from proxy.media.carriers import in_text
+from proxy.media.carriers import Carrier, in_text
 
 IDENTIFIER = b"Exif\0\0"
 
 _ORIENTATION, _DESCRIPTION, _EXIF_IFD, _USER_COMMENT = 0x0112, 0x010E, 0x8769, 0x9286
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_NAMES = {_DESCRIPTION: "ImageDescription", _USER_COMMENT: "UserComment"}  # where labels are found
 _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 7: 1}  # bytes per value: BYTE, ASCII, SHORT, LONG, UNDEFINED
 _CODE_LENGTH = 8  # the character code that opens a UserComment
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -33,15 +34,15 @@ def orientation(block: bytes) -> int:
     return 1
 
 
-def labels(block: bytes) -> tuple[Aigc, ...]:
-    """Every label in UserComment or ImageDescription."""
-    return tuple(label for _, label in _labelled(block))
+def carriers(block: bytes) -> list[Carrier]:
+    """UserComment and ImageDescription, where they hold a label."""
+    return [Carrier(f"EXIF {_NAMES[tag]}", (label,)) for tag, _, label in _labelled(block)]
 
 
 def without_labels(block: bytes) -> bytes:
     """The same block with zeros in place of every label."""
     blank = bytearray(block)
-    for (start, end), _ in _labelled(block):
+    for _, (start, end), _ in _labelled(block):
         blank[start:end] = bytes(end - start)
     return bytes(blank)
 
@@ -71,10 +72,10 @@ def without_thumbnail(block: bytes) -> bytes:
     return bytes(blank)
 
 
-def _labelled(block: bytes) -> Iterator[tuple[Span, Aigc]]:
+def _labelled(block: bytes) -> Iterator[tuple[int, Span, Aigc]]:
     order, base = _frame(block)
     for tag, (start, end) in _fields(block, order, base):
-        if tag not in (_DESCRIPTION, _USER_COMMENT):
+        if tag not in _NAMES:
             continue
         encoding = "utf-8"
         if tag == _USER_COMMENT:
@@ -84,7 +85,7 @@ def _labelled(block: bytes) -> Iterator[tuple[Span, Aigc]]:
             brace = block.find(b"{", start, end)
             start = min(start + _CODE_LENGTH, end if brace < 0 else brace)
         for label in in_text(block[start:end].decode(encoding, "replace").strip("\ufeff")):
-            yield (start, end), label
+            yield tag, (start, end), label
 
 
 def _frame(block: bytes) -> tuple[str, int]:

@@ -1,14 +1,17 @@
 """What a media format offers: a module with these names. mypy checks the modules in ``formats.py`` against it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from proxy.label.aigc import Aigc
+from proxy.label.xmp import Statement
+from proxy.media.carriers import Carrier
 
 
 class Format(Protocol):
     """A file format that can carry an implicit label (GB 45438-2025 clause 6.1). Every function is pure.
 
-    ``read``, ``write`` and ``has_manifest`` check the whole container first and raise MediaError where it is broken.
+    All but ``sniff`` and ``size`` check the whole container first and raise MediaError where it is broken.
     """
 
     TYPES: tuple[str, ...]
@@ -23,8 +26,11 @@ class Format(Protocol):
     def read(self, data: bytes) -> tuple[Aigc, ...]:
         """Every label found in any place and spelling, in the order of the file; what is no label is passed over."""
 
-    def write(self, data: bytes, aigc: Aigc) -> bytes:
-        """The same file with ``aigc`` as its only label, in the place that TC260-PG-20259A names; nothing re-encoded.
+    def carriers(self, data: bytes) -> Sequence[Carrier]:
+        """Where ``read`` looks: every XMP packet and every other place that holds a label, in the file's order."""
+
+    def write(self, data: bytes, statement: Statement) -> bytes:
+        """The same file with this label only, in the place that TC260-PG-20259A names; nothing re-encoded.
 
         Other metadata is kept, except a C2PA manifest: its hash would no longer hold (see ``has_manifest``).
         """

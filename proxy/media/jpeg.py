@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.label.aigc import Aigc
+from proxy.label.xmp import Statement
 from proxy.media import exif
-from proxy.media.carriers import check_count, in_packet, in_text, one_packet
+from proxy.media.carriers import Carrier, check_count, in_text, labels, one_packet, xmp_carrier
 from proxy.media.errors import MediaError
 
 TYPES: tuple[str, ...] = ("image/jpeg", "image/jpg", "image/pjpeg")
@@ -79,25 +80,31 @@ def size(data: bytes) -> tuple[int, int]:
 
 def read(data: bytes) -> tuple[Aigc, ...]:
     """Every label: in XMP, in EXIF, in comments and APP segments that are nothing but a label."""
-    found: list[Aigc] = []
+    return labels(carriers(data))
+
+
+def carriers(data: bytes) -> list[Carrier]:
+    """Every XMP packet; EXIF, comments and APP segments that are nothing but a label, where they hold one."""
+    found: list[Carrier] = []
     for segment in parse(data).segments:
         if _is_exif(segment):
-            found += exif.labels(segment.payload)
+            found += exif.carriers(segment.payload)
         elif _is_xmp(segment):
-            found += in_packet(segment.payload[len(_XMP) :])
+            found.append(xmp_carrier("APP1 XMP", segment.payload[len(_XMP) :]))
         elif _is_label(segment):
-            found += in_text(segment.payload.decode("utf-8", "replace"))
-    return tuple(found)
+            name = "COM" if segment.marker == _COM else f"APP{segment.marker - _APP0}"
+            found.append(Carrier(name, in_text(segment.payload.decode("utf-8", "replace"))))
+    return found
 
 
-def write(data: bytes, aigc: Aigc) -> bytes:
-    """The file with ``aigc`` as its only label; the picture and every other segment as it was, but C2PA manifests.
+def write(data: bytes, statement: Statement) -> bytes:
+    """The file with this label only; the picture and every other segment as it was, but C2PA manifests.
 
     MediaError where the XMP packet would not fit its segment (65,504 bytes), and for several pictures in one file.
     """
     segments, scan, trailer = parse(data)
     _check_single(segments)
-    new = one_packet(aigc, [segment.payload[len(_XMP) :] for segment in segments if _is_xmp(segment)])
+    new = one_packet(statement, [segment.payload[len(_XMP) :] for segment in segments if _is_xmp(segment)])
     if not any(map(_is_xmp, segments)):
         segments.insert(_place(segments), Segment(_APP1, _XMP, b""))
     packets = iter(new)

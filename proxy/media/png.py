@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from isal.isal_zlib import crc32
 
 from proxy.label.aigc import KEYWORD, MAX_TEXT, Aigc
+from proxy.label.xmp import Statement
 from proxy.media import exif
-from proxy.media.carriers import check_count, in_packet, in_text, one_packet
+from proxy.media.carriers import Carrier, check_count, in_text, labels, one_packet, xmp_carrier
 from proxy.media.errors import MediaError
 
 TYPES: tuple[str, ...] = ("image/png", "image/apng", "image/vnd.mozilla.apng")
@@ -68,23 +69,28 @@ def size(data: bytes) -> tuple[int, int]:
 
 def read(data: bytes) -> tuple[Aigc, ...]:
     """Every label: in XMP, in text chunks with the keyword AIGC, in EXIF."""
-    _, chunks, _ = parse(data)
-    found: list[Aigc] = []
-    for chunk in chunks:
+    return labels(carriers(data))
+
+
+def carriers(data: bytes) -> list[Carrier]:
+    """Every XMP packet; text chunks with the keyword AIGC and EXIF where they hold a label."""
+    found: list[Carrier] = []
+    for chunk in parse(data)[1]:
         if chunk.kind == b"eXIf":
-            found += exif.labels(bytes(chunk.data))
+            found += exif.carriers(bytes(chunk.data))
         elif _is_xmp(chunk):
-            found += in_packet(_text(chunk))
+            found.append(xmp_carrier(f"{chunk.kind.decode()} {_XMP}", _text(chunk)))
         elif _is_label(chunk):
-            found += in_text(_text(chunk).decode("utf-8", "replace"))
-    return tuple(found)
+            text = _text(chunk).decode("utf-8", "replace")
+            found.append(Carrier(f"{chunk.kind.decode()} {_keyword(chunk)}", in_text(text)))
+    return found
 
 
-def write(data: bytes, aigc: Aigc) -> bytes:
-    """The file with ``aigc`` as its only label; every pixel and every other chunk as it was, but C2PA manifests."""
+def write(data: bytes, statement: Statement) -> bytes:
+    """The file with this label only; every pixel and every other chunk as it was, but C2PA manifests."""
     _, chunks, trailer = parse(data)
     old = [chunk for chunk in chunks if _is_xmp(chunk)]
-    new = one_packet(aigc, [_text(chunk) for chunk in old])
+    new = one_packet(statement, [_text(chunk) for chunk in old])
     places = dict(zip(map(id, old), new, strict=False))
     pieces: list[bytes | memoryview] = [SIGNATURE]
     for chunk in chunks:

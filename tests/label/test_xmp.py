@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.label.aigc import Aigc
 from proxy.label.errors import LabelError
-from proxy.label.xmp import MAX_PACKET, every, packet, read
+from proxy.label.xmp import MAX_PACKET, Statement, every, packet, read
 
 OLD = Aigc.first_write("doubao", "7642551196644884771")
 NEW = Aigc.first_write("ACME", "0a1b", '{"a":"b"}')
@@ -42,28 +42,28 @@ LABELLED = {
     "with other properties": rdf(
         f'<rdf:Description rdf:about="uuid:7">{TITLE}<TC260:AIGC>{JSON}</TC260:AIGC></rdf:Description>'
     ),
-    "ours": packet(OLD),
+    "ours": packet(Statement(OLD)),
 }
 
 
 @pytest.mark.parametrize("existing", LABELLED.values(), ids=LABELLED)
 def test_every_form_is_read_and_replaced_by_one(existing: bytes) -> None:
     assert read(existing) == OLD
-    once = packet(NEW, existing)
+    once = packet(Statement(NEW), existing)
     assert every(once) == (NEW,)
     assert once.count(b"AIGC>") == 2
-    assert packet(NEW, once) == once
+    assert packet(Statement(NEW), once) == once
 
 
 @given(st.lists(st.text(), min_size=7, max_size=7))
 def test_read_finds_what_packet_writes(values: list[str]) -> None:
     label = Aigc(*values)
-    assert read(packet(label)) == label
+    assert read(packet(Statement(label))) == label
 
 
 def test_everything_else_is_kept_to_the_byte() -> None:
     before = rdf(f'<rdf:Description rdf:about="uuid:7" dc:format = "a>b" >{TITLE}</rdf:Description>\n')
-    after = packet(NEW, before)
+    after = packet(Statement(NEW), before)
     start = before.index(b"</rdf:RDF>")
     assert after.startswith(before[:start])
     assert after.endswith(before[start:])
@@ -71,7 +71,7 @@ def test_everything_else_is_kept_to_the_byte() -> None:
 
 
 def test_only_the_label_goes_from_a_description_with_other_properties() -> None:
-    after = packet(NEW, LABELLED["with other properties"])
+    after = packet(Statement(NEW), LABELLED["with other properties"])
     assert f'<rdf:Description rdf:about="uuid:7">{TITLE}</rdf:Description>'.encode() in after
 
 
@@ -92,7 +92,7 @@ def test_only_the_label_goes_from_a_description_with_other_properties() -> None:
     ],
 )
 def test_one_source_type_remains_and_generation_outlives_ours(expected: str, inner: str) -> None:
-    after = packet(NEW, rdf(inner))
+    after = packet(Statement(NEW), rdf(inner))
     assert after.count(SOURCE.encode()) == 1
     assert f"<Iptc4xmpExt:DigitalSourceType>{SOURCE}{expected}</Iptc4xmpExt:DigitalSourceType>".encode() in after
 
@@ -109,7 +109,7 @@ def test_two_labels_that_disagree_are_not_chosen_between() -> None:
     assert len(every(two)) == 2
     with pytest.raises(LabelError, match="disagree"):
         read(two)
-    assert every(packet(NEW, two)) == (NEW,)
+    assert every(packet(Statement(NEW), two)) == (NEW,)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_two_labels_that_disagree_are_not_chosen_between() -> None:
 )
 def test_a_packet_that_cannot_be_read_is_not_merged_into(bad: bytes) -> None:
     with pytest.raises(LabelError):
-        packet(NEW, bad)
+        packet(Statement(NEW), bad)
 
 
 @pytest.mark.parametrize(

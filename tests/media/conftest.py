@@ -15,15 +15,25 @@ ADAM7 = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (
 Pixels = list[list[tuple[int, ...]]]
 
 
+# Samples that some act refuses, as it should: their own tests say with which words.
+UNWRITABLE = {"several.jpg"}
+UNDRAWABLE = {*UNWRITABLE, "animated.png"}
+# What Pillow, the judge of pixels, does not open.
+FOREIGN = frozenset((".heic", ".jxl", ".svg"))
+SUFFIXES = frozenset((".avif", ".gif", ".heic", ".jpg", ".jxl", ".png", ".svg", ".tiff", ".webp"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``sample`` runs a test over every file, the others over those of a format, or those that are not refused."""
-    every = sorted(SAMPLES.glob("*.[pj]*g"))
+    every = sorted(path for path in SAMPLES.iterdir() if path.suffix in SUFFIXES)
+    writable = [path for path in every if path.name not in UNWRITABLE]
     wanted = {
         "sample": every,
-        "writable_sample": [path for path in every if path.name != "several.jpg"],
+        "writable_sample": writable,
+        "decodable_sample": [path for path in writable if path.suffix not in FOREIGN],
         "png_sample": [path for path in every if path.suffix == ".png"],
-        "drawable_png": [path for path in every if path.suffix == ".png" and path.stem != "animated"],
-        "drawable_jpeg": [path for path in every if path.suffix == ".jpg" and path.stem != "several"],
+        "drawable_png": [path for path in every if path.suffix == ".png" and path.name not in UNDRAWABLE],
+        "drawable_jpeg": [path for path in every if path.suffix == ".jpg" and path.name not in UNDRAWABLE],
     }
     for argument, found in wanted.items():
         if argument in metafunc.fixturenames:

@@ -4,6 +4,7 @@ import pytest
 
 from proxy.label import xmp
 from proxy.label.aigc import Aigc
+from proxy.label.xmp import Statement
 from proxy.media.carriers import MAX_CARRIERS, check_count, in_packet, in_text, one_packet
 from proxy.media.errors import MediaError
 
@@ -25,13 +26,13 @@ def test_a_text_that_is_none(text: str) -> None:
 
 
 def test_a_packet_padded_with_zeros_is_read() -> None:
-    assert in_packet(xmp.packet(LABEL) + bytes(100)) == (LABEL,)
+    assert in_packet(xmp.packet(Statement(LABEL)) + bytes(100)) == (LABEL,)
 
 
 @pytest.mark.parametrize("packet", [b"", b"not XML", b"<!DOCTYPE a><a/>"])
 def test_a_packet_that_cannot_be_read_holds_none_and_is_replaced(packet: bytes) -> None:
     assert in_packet(packet) == ()
-    assert one_packet(LABEL, [packet]) == [xmp.packet(LABEL)]
+    assert one_packet(Statement(LABEL), [packet]) == [xmp.packet(Statement(LABEL))]
 
 
 @pytest.mark.parametrize(
@@ -40,12 +41,12 @@ def test_a_packet_that_cannot_be_read_holds_none_and_is_replaced(packet: bytes) 
         ([(LABEL,)], []),
         ([(LABEL,)], [PLAIN]),
         ([(LABEL,), ()], [PLAIN, PLAIN]),
-        ([(LABEL,), None, ()], [PLAIN, xmp.packet(OTHER), PLAIN]),
-        ([(LABEL,), ()], [xmp.packet(OTHER), b"not XML"]),
+        ([(LABEL,), None, ()], [PLAIN, xmp.packet(Statement(OTHER)), PLAIN]),
+        ([(LABEL,), ()], [xmp.packet(Statement(OTHER)), b"not XML"]),
     ],
 )
 def test_only_the_first_packet_holds_the_label(expected: list[tuple[Aigc, ...] | None], packets: list[bytes]) -> None:
-    assert [None if new is None else in_packet(new) for new in one_packet(LABEL, packets)] == expected
+    assert [None if new is None else in_packet(new) for new in one_packet(Statement(LABEL), packets)] == expected
 
 
 def test_no_more_carriers_than_any_honest_file_has() -> None:

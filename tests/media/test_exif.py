@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.label.aigc import Aigc
 from proxy.media import exif
+from proxy.media.carriers import labels
 
 LABEL = Aigc.first_write("ACME", "0a1b")
 WRAPPED = '{"AIGC": ' + LABEL.compact() + "}"
@@ -52,9 +53,9 @@ def test_orientation(expected: int, value: int, order: str, prefix: bytes) -> No
 )
 def test_a_label_is_found_and_blanked_in_place(order: str, tag: int, kind: int, value: bytes, inner: bool) -> None:
     found = block(order, tag, kind, value, inner)
-    assert exif.labels(found) == (LABEL,)
+    assert labels(exif.carriers(found)) == (LABEL,)
     blank = exif.without_labels(found)
-    assert exif.labels(blank) == ()
+    assert labels(exif.carriers(blank)) == ()
     assert len(blank) == len(found)
     assert blank.rstrip(b"\0") == found[: len(blank.rstrip(b"\0"))]
 
@@ -62,7 +63,7 @@ def test_a_label_is_found_and_blanked_in_place(order: str, tag: int, kind: int, 
 @pytest.mark.parametrize(("order", "encoding"), [("<", "utf-16-le"), (">", "utf-16-be")])
 def test_a_label_in_utf_16(order: str, encoding: str) -> None:
     found = block(order, 0x9286, 7, b"UNICODE\0" + WRAPPED.encode(encoding), True)
-    assert exif.labels(found) == (LABEL,)
+    assert labels(exif.carriers(found)) == (LABEL,)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_label_in_utf_16(order: str, encoding: str) -> None:
 )
 def test_what_is_no_label_stays(value: bytes) -> None:
     found = block("<", 0x9286, 7, value, True)
-    assert exif.labels(found) == ()
+    assert labels(exif.carriers(found)) == ()
     assert exif.without_labels(found) == found
 
 
@@ -93,7 +94,7 @@ def test_the_thumbnail_is_blanked_and_nothing_else(order: str, prefix: bytes) ->
 
 def test_an_exif_ifd_that_points_to_itself_ends() -> None:
     found = ORDERS["<"] + struct.pack("<I", 8) + ifd("<", (0x8769, 4, 1, struct.pack("<I", 8)))
-    assert exif.labels(found) == ()
+    assert labels(exif.carriers(found)) == ()
 
 
 @given(
@@ -110,4 +111,4 @@ def test_no_flipped_byte_breaks_it(data: st.DataObject) -> None:
     found = bytearray(block("<", 0x9286, 7, b"ASCII\0\0\0" + WRAPPED.encode(), True))
     found[data.draw(st.integers(0, 60))] = data.draw(st.integers(0, 255))
     exif.orientation(bytes(found))
-    exif.labels(exif.without_labels(bytes(found)))
+    exif.carriers(exif.without_labels(bytes(found)))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from proxy.label.aigc import Aigc
-from proxy.label.xmp import packet
+from proxy.label.xmp import Statement, packet
 from proxy.media import jpeg
 from proxy.media.errors import MediaError
 
@@ -28,7 +28,7 @@ def insert(data: bytes, *segments: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["420.jpg", "progressive.jpg", "cmyk.jpg", "bare.jpg"])
 def test_the_compressed_picture_is_not_touched(name: str, load: Callable[[str], bytes]) -> None:
-    before, after = jpeg.parse(load(name)), jpeg.parse(jpeg.write(load(name), LABEL))
+    before, after = jpeg.parse(load(name)), jpeg.parse(jpeg.write(load(name), Statement(LABEL)))
     assert before.scan == after.scan
     kept = [found for found in after.segments if not found.payload.startswith(XMP)]
     assert kept == before.segments
@@ -40,25 +40,25 @@ def test_a_redrawn_picture_keeps_no_thumbnail_of_what_it_was(load: Callable[[str
     small = segment(0xE0, jfif[:12] + b"\1\1" + b"rgb")
     old = data[:2] + small + segment(0xE0, b"JFXX\0\x10thumbnail") + data[20:]
     assert jpeg.dressed(old, jpeg.bare(data)) == data
-    assert jpeg.write(old, LABEL).startswith(data[:2] + small)  # where nothing was drawn, nothing goes
+    assert jpeg.write(old, Statement(LABEL)).startswith(data[:2] + small)  # where nothing was drawn, nothing goes
 
 
 def test_a_new_packet_follows_jfif_and_exif(load: Callable[[str], bytes]) -> None:
     for name, expected in (("420.jpg", [0xE0, 0xE1]), ("orientation6.jpg", [0xE0, 0xE1, 0xE1]), ("bare.jpg", [0xE1])):
-        written = jpeg.write(load(name), LABEL)
+        written = jpeg.write(load(name), Statement(LABEL))
         assert markers(written)[: len(expected)] == expected
         assert jpeg.parse(written).segments[len(expected) - 1].payload.startswith(XMP)
 
 
 def test_other_segments_are_kept_byte_for_byte_and_in_order(load: Callable[[str], bytes]) -> None:
-    before, after = jpeg.parse(load("metadata.jpg")), jpeg.parse(jpeg.write(load("metadata.jpg"), LABEL))
+    before, after = jpeg.parse(load("metadata.jpg")), jpeg.parse(jpeg.write(load("metadata.jpg"), Statement(LABEL)))
     changed = [old for old, new in zip(before.segments, after.segments, strict=True) if old != new]
     assert [found.payload[: len(XMP)] for found in changed] == [XMP]
     assert after.trailer == b"trailer"
 
 
 def test_only_c2pas_boxes_go(load: Callable[[str], bytes]) -> None:
-    before, after = load("manifest.jpg"), jpeg.write(load("manifest.jpg"), LABEL)
+    before, after = load("manifest.jpg"), jpeg.write(load("manifest.jpg"), Statement(LABEL))
     assert markers(before).count(0xEB) == 3
     assert markers(after).count(0xEB) == 1
     assert b"somebody else's" in after
@@ -80,28 +80,28 @@ def test_a_label_in_a_segment_of_its_own_is_read_and_replaced(
 ) -> None:
     data = insert(load("420.jpg"), segment(marker, payload))
     assert jpeg.read(data) == (LABEL,)
-    assert jpeg.write(data, LABEL) == jpeg.write(load("420.jpg"), LABEL)
+    assert jpeg.write(data, Statement(LABEL)) == jpeg.write(load("420.jpg"), Statement(LABEL))
 
 
 def test_other_json_in_a_comment_is_kept(load: Callable[[str], bytes]) -> None:
     data = insert(load("420.jpg"), segment(0xFE, b'{"prompt": "a cat"}'))
     assert jpeg.read(data) == ()
-    assert b'{"prompt": "a cat"}' in jpeg.write(data, LABEL)
+    assert b'{"prompt": "a cat"}' in jpeg.write(data, Statement(LABEL))
 
 
 def test_a_packet_that_does_not_fit_is_refused(load: Callable[[str], bytes]) -> None:
-    filler = packet(LABEL).replace(b"<rdf:Description", b"<!--" + b"x" * 64_000 + b"--><rdf:Description", 1)
+    filler = packet(Statement(LABEL)).replace(b"<rdf:Description", b"<!--" + b"x" * 64_000 + b"--><rdf:Description", 1)
     data = insert(load("420.jpg"), segment(0xE1, XMP + filler))
     long = Aigc.first_write("ACME", "0a1b", "r" * 2048)
     assert jpeg.read(data) == (LABEL,)
     with pytest.raises(MediaError, match="do not fit into one JPEG segment"):
-        jpeg.write(data, long)
+        jpeg.write(data, Statement(long))
 
 
 def test_fill_bytes_before_a_marker_are_kept(load: Callable[[str], bytes]) -> None:
     data = load("420.jpg").replace(b"\xff\xdb", b"\xff\xff\xff\xdb", 1)
     assert jpeg.size(data) == (96, 64)
-    assert b"\xff\xff\xff\xdb" in jpeg.write(data, LABEL)
+    assert b"\xff\xff\xff\xdb" in jpeg.write(data, Statement(LABEL))
 
 
 def test_how_colours_are_stored_is_decided_as_libjpeg_does(load: Callable[[str], bytes]) -> None:
@@ -135,7 +135,7 @@ def broken(data: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("message", list(broken(b"\xff\xda\xff\xc0")))
 def test_a_broken_file_is_refused_with_the_reason(message: str, load: Callable[[str], bytes]) -> None:
     data = broken(load("420.jpg"))[message]
-    for act in (jpeg.read, jpeg.has_manifest, lambda found: jpeg.write(found, LABEL)):
+    for act in (jpeg.read, jpeg.has_manifest, lambda found: jpeg.write(found, Statement(LABEL))):
         with pytest.raises(MediaError, match=message):
             act(data)
 
@@ -143,4 +143,4 @@ def test_a_broken_file_is_refused_with_the_reason(message: str, load: Callable[[
 def test_several_pictures_in_one_file_are_refused(load: Callable[[str], bytes]) -> None:
     assert jpeg.read(load("several.jpg")) == ()
     with pytest.raises(MediaError, match="several pictures"):
-        jpeg.write(load("several.jpg"), LABEL)
+        jpeg.write(load("several.jpg"), Statement(LABEL))

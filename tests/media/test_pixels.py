@@ -12,8 +12,9 @@ from PIL import Image, ImageChops, ImageFile, ImageOps, ImageStat
 
 from proxy.media import jpeg, png
 from proxy.media.badge import Badge, Corner
+from proxy.media.drawing.letters import measured_ink, missing_glyphs
+from proxy.media.drawing.stamp import stamp
 from proxy.media.errors import MediaError
-from proxy.media.pixels import measured_ink, missing_glyphs, stamp
 
 Pixels = list[list[tuple[int, ...]]]
 BLACK, WHITE = (0, 0, 0, 65535), (65535,) * 4
@@ -248,7 +249,7 @@ def huge(width: int, height: int) -> bytes:
     [
         ("50000 x 50000 pixels is over the limit of 100000000", huge(50_000, 50_000)),
         ("cannot be decoded", huge(64, 64)),
-        ("neither a PNG nor a JPEG", b"GIF89a"),
+        ("no badge can be drawn", b"nothing known"),
         ("20 x 20 pixels is too small", encoded(Image.new("RGB", (20, 20)))),
         ("400 x 14 pixels is too small", encoded(Image.new("RGB", (400, 14)))),
         ("20 x 20 pixels is too small", encoded(Image.new("RGB", (20, 20)), "JPEG")),

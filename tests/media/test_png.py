@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from proxy.label.aigc import Aigc
-from proxy.label.xmp import packet
+from proxy.label.xmp import Statement, packet
 from proxy.media import png
 from proxy.media.errors import MediaError
 
@@ -38,7 +38,7 @@ def file(*chunks: tuple[bytes, bytes], header: bytes = HEADER) -> bytes:
 def test_a_label_is_read_from_every_text_chunk_and_moved_to_xmp(chunk: tuple[bytes, bytes], last: bool) -> None:
     data = file(IDAT, chunk) if last else file(chunk, IDAT)
     assert png.read(data) == (LABEL,)
-    written = png.write(data, LABEL)
+    written = png.write(data, Statement(LABEL))
     assert png.read(written) == (LABEL,)
     assert [found.kind for found in png.parse(written)[1]] == [b"IHDR", b"iTXt", b"IDAT", b"IEND"]
 
@@ -47,12 +47,12 @@ def test_what_is_no_label_is_passed_over() -> None:
     bad = zlib.compress(JSON.encode())[:-6]
     data = file((b"tEXt", b"AIGC\0yes"), (b"zTXt", b"AIGC\0\0" + bad), (b"zTXt", b"AIGC"), (b"iTXt", b"AIGC"), IDAT)
     assert png.read(data) == ()
-    assert png.read(png.write(data, LABEL)) == (LABEL,)
+    assert png.read(png.write(data, Statement(LABEL))) == (LABEL,)
 
 
 def test_the_label_goes_where_the_packet_was(load: Callable[[str], bytes]) -> None:
     before = [chunk.kind for chunk in png.parse(load("metadata.png"))[1]]
-    written = png.write(load("metadata.png"), LABEL)
+    written = png.write(load("metadata.png"), Statement(LABEL))
     assert [chunk.kind for chunk in png.parse(written)[1]] == before
     old, new = (png.parse(data)[1] for data in (load("metadata.png"), written))
     changed = [index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0].whole != pair[1].whole]
@@ -62,7 +62,7 @@ def test_the_label_goes_where_the_packet_was(load: Callable[[str], bytes]) -> No
 
 
 def test_a_new_packet_follows_the_header_uncompressed(load: Callable[[str], bytes]) -> None:
-    written = png.write(load("rgb8.png"), LABEL)
+    written = png.write(load("rgb8.png"), Statement(LABEL))
     assert written[33:].startswith(written[33:37] + b"iTXtXML:com.adobe.xmp\0\0\0\0\0<?xpacket")
     end = 33 + 12 + int.from_bytes(written[33:37])
     assert written[:33] + written[end:] == load("rgb8.png")
@@ -70,8 +70,9 @@ def test_a_new_packet_follows_the_header_uncompressed(load: Callable[[str], byte
 
 def test_of_several_packets_one_holds_the_label() -> None:
     plain = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF>'
-    packets = [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + found) for found in (b"not XML", packet(LABEL), plain)]
-    written = png.write(file(*packets, IDAT), LABEL)
+    found = (b"not XML", packet(Statement(LABEL)), plain)
+    packets = [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + one) for one in found]
+    written = png.write(file(*packets, IDAT), Statement(LABEL))
     assert png.read(written) == (LABEL,)
     assert [chunk.kind for chunk in png.parse(written)[1]].count(b"iTXt") == 2
 
@@ -79,7 +80,7 @@ def test_of_several_packets_one_holds_the_label() -> None:
 def test_exif_with_a_label_loses_nothing_but_the_label(load: Callable[[str], bytes]) -> None:
     old, new = (
         {chunk.kind: bytes(chunk.data) for chunk in png.parse(data)[1]}[b"eXIf"]
-        for data in (load("labelled-exif.png"), png.write(load("labelled-exif.png"), LABEL))
+        for data in (load("labelled-exif.png"), png.write(load("labelled-exif.png"), Statement(LABEL)))
     )
     assert len(old) == len(new)
     assert new.rstrip(b"\0") == old[: len(new.rstrip(b"\0"))]
@@ -115,14 +116,14 @@ def test_exif_with_a_label_loses_nothing_but_the_label(load: Callable[[str], byt
     ],
 )
 def test_a_broken_file_is_refused_with_the_reason(message: str, data: bytes) -> None:
-    for act in (png.read, png.has_manifest, lambda found: png.write(found, LABEL)):
+    for act in (png.read, png.has_manifest, lambda found: png.write(found, Statement(LABEL))):
         with pytest.raises(MediaError, match=message):
             act(data)
 
 
 def test_a_damaged_checksum_of_an_ancillary_chunk_is_kept_as_it_is() -> None:
     data = file((b"tEXt", b"Comment\0hello"), IDAT).replace(b"hello", b"jello")
-    assert b"jello" in png.write(data, LABEL)
+    assert b"jello" in png.write(data, Statement(LABEL))
 
 
 def test_the_time_is_bounded() -> None:
