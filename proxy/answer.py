@@ -147,7 +147,7 @@ class Answer:
                 # It is read to its end before it is labelled: its id is made from all of its bytes.
                 await self._body.rest(begun)
                 service = self._service
-                identifier = derived_id(service.keys.stored, service.operator.provider, b"".join(begun))
+                identifier = derived_id(service.keys.stored, service.operator.issuer.provider, b"".join(begun))
             spoken = self._service.dialects[claim.route.upstream.name]
             plan = label(claim.dialect, asked, self._mark(identifier), framed, self._service.bounds, spoken)
         except LabellingError as error:
@@ -176,7 +176,7 @@ class Answer:
             return
         pieces += plan.guard.end()
         body = await self._pictures.whole(pieces, plan)
-        headers = self._headers + self._ours(plan)
+        headers = fields.retyped(self._headers, plan.done.media_type) + self._ours(plan)
         headers.append((b"content-length", b"%d" % len(body)))
         self._account.bytes_out = len(body)
         await self._settle(plan)

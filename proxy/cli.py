@@ -17,6 +17,8 @@ from proxy import logs
 from proxy.app import app
 from proxy.cli_dialect import dialect
 from proxy.cli_endings import FAILED, MISUSED, end, say
+from proxy.cli_label import label
+from proxy.cli_show import show
 from proxy.keys import KeysError
 from proxy.ledger import LedgerError
 from proxy.server import Server, bind
@@ -116,7 +118,7 @@ def demo(
 ) -> None:
     """See it work, without a key and without a network: a built-in model, and Countermark in front of it."""
     # Imported here: what serves real traffic loads neither the demo nor its client.
-    from proxy import demo as show
+    from proxy import demo as stage
 
     try:
         place = read_listen(listen) if listen else None
@@ -128,11 +130,15 @@ def demo(
         end(FAILED, _cannot_listen(place or USUAL, error))
     logs.to_stderr()
     try:
-        shown = show.run(listener, Console(highlight=False), once=once)
-    except (show.DemoError, LedgerError, SettingsError) as error:
+        shown = stage.run(listener, Console(highlight=False), once=once)
+    except (stage.DemoError, LedgerError, SettingsError) as error:
         end(FAILED, str(error))
     if not shown:
         end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
+
+
+commands.command()(label)
+commands.command()(show)
 
 
 def version() -> str:

@@ -20,9 +20,10 @@ from proxy.cli_endings import FAILED, MISUSED, end
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.errors import DialectError
 from proxy.labelling.differences import parsed
+from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Operator
 from proxy.labelling.notices import Notices
-from proxy.labelling.picture import Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds, acts
 from proxy.labelling.rehearsal import rehearse
 from proxy.labelling.request import read as read_request
@@ -107,9 +108,9 @@ def try_out(
         shown.passes(console, stage.dialect, why)
         return
     bench = Bench(
-        Operator(stage.settings.provider_id, stage.settings.provider_name, b"trial" * 8, notices),
+        Operator(Issuer(stage.settings.provider_id, b"trial" * 8), stage.settings.provider_name, notices),
         decisions,
-        Studio(font(), stage.settings.limits.pixels),
+        Studio(stage.settings.font, stage.settings.limits.pixels),
         Bounds(stage.settings.limits.whole_body, stage.settings.limits.record),
         {name: one.dialect for name, one in tables.items()},
         trusted=stage.route.upstream.labels == "trusted",

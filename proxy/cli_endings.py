@@ -19,6 +19,13 @@ def end(status: int, *lines: str) -> NoReturn:
     raise typer.Exit(status)
 
 
+def visible(text: str) -> str:
+    """A text of somebody else's as a terminal may show it: what would steer the terminal stands there as its escape."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 def say(lines: Iterable[str]) -> None:
     """Lines for a person, on stderr, as they are: editors and scripts find file:line:column at the beginning."""
     for line in lines:

@@ -85,7 +85,7 @@ class LinkedMedia:
             return picture
         url = picture.data.decode("utf-8", "replace")
         try:
-            if picture.mark.urls == "rewrite":
+            if picture.mark.terms.urls == "rewrite":
                 allowed(url, route.media_hosts)
                 return self._link(picture, told(url=url, kind=picture.kind))
             async with gate:

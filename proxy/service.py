@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy import upstream as client
 from proxy.account import Account
-from proxy.bounds import Memory, Workshop
+from proxy.bounds import Memory
 from proxy.counts import Counts
 from proxy.dialects.dialect import Dialect, Match
 from proxy.dialects.find import Finder, model_in, readings
@@ -20,10 +20,11 @@ from proxy.dialects.fit import fits, is_conditional
 from proxy.dialects.table import finder
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
+from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Operator, Terms, terms
 from proxy.labelling.message import RequestHead
 from proxy.labelling.notices import Notices
-from proxy.labelling.picture import Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import Asked
 from proxy.ledger import Ledger
@@ -32,10 +33,10 @@ from proxy.policy.decision import Decision
 from proxy.policy.facts import Facts
 from proxy.record.exchange import clip
 from proxy.settings import Route, Settings, UpstreamSettings
-from proxy.shipped import font
 from proxy.signing import broken, whose
 from proxy.upstream_signed import signed
 from proxy.upstream_websocket import Sockets
+from proxy.workshop import Workshop
 
 if TYPE_CHECKING:
     from proxy.linked_media import LinkedMedia
@@ -232,14 +233,15 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
         upstreams={name: _upstream(settings, name) for name in settings.upstreams},
         sockets={name: Sockets(_target(settings, name)) for name in settings.upstreams},
         operator=Operator(
-            provider=settings.provider_id,
+            issuer=Issuer(settings.provider_id, keys.sealing, settings.system, settings.system_version),
             name=settings.provider_name,
-            sealing=keys.sealing,
             notices=Notices(settings.known_words),
             digest=(lambda text: keys.hash("text", text.encode("utf-8", "surrogatepass"))) if ledger else None,
         ),
         memory=Memory(limits.total_memory),
-        workshop=Workshop(Studio(font(), limits.pixels), os.cpu_count() or 1, limits.work_waiting),
+        workshop=Workshop(
+            Studio(settings.font, limits.pixels), os.cpu_count() or 1, limits.work_waiting, limits.work_time
+        ),
         bounds=Bounds(limits.whole_body, limits.record),
         counts=Counts(),
         policy=settings.policy_set.short_digest.encode(),

@@ -23,11 +23,11 @@ from proxy.policy.patterns import match_path, plain_path
 from proxy.policy.policies import PolicySet, Rules
 from proxy.settings_dialects import TableFolder, dialect_folder
 from proxy.settings_faults import SettingsError, config_faults, only_text_keys, placed
+from proxy.settings_font import read_font
 from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_provider, read_url
 from proxy.settings_parts import LedgerSettings, Limits, Route, UpstreamSettings
 from proxy.settings_policies import PolicyFolder, route_faults
 from proxy.settings_signing import Signing, read_signing
-from proxy.shipped import font
 from proxy.source import SourceError, read
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "UpstreamSettings",
-    "font",
     "from_flags",
     "load",
 ]
@@ -53,7 +52,8 @@ class Settings:
     """Everything that the program was told. ``tenant`` is the header that tells callers apart, in lower case, or None;
     ``ledger`` is None where no records are wanted. ``dialects`` are those of each upstream by its name,
     the first to be tried first; ``harmless`` are the requests that need no label. ``public_url`` is where clients find
-    us, without a slash at its end, or None where nobody said so."""
+    us, without a slash at its end, or None where nobody said so. ``system`` and ``system_version`` name what generates,
+    empty where nobody said so; ``font`` is the file that badges are drawn with."""
 
     provider_id: str
     provider_name: str
@@ -69,6 +69,9 @@ class Settings:
     ledger: LedgerSettings | None
     keys: Path
     limits: Limits
+    font: bytes = field(repr=False)
+    system: str = ""
+    system_version: str = ""
     known_words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +111,10 @@ def load(config_path: Path) -> Settings:
     except ValidationError as error:
         faults += config_faults(error)
     # Messages name files as the caller did; what is opened later must not depend on the current folder.
-    policies = PolicyFolder(_policy_folder(data, config_path.parent))
+    font, wrong = read_font(data, config_path.parent)
+    if wrong:
+        faults.append(Fault(("font",), wrong))
+    policies = PolicyFolder(_policy_folder(data, config_path.parent), font)
     policies.check_against(data)
     if policies.fault:
         faults.append(Fault(("policies",), policies.fault))
@@ -140,9 +146,10 @@ def load(config_path: Path) -> Settings:
     if config is not None:
         faults += _impossible_sockets(config)
     errors = [*placed(source, faults), *policies.errors, *tables.errors]
-    if config is None or errors:
+    if config is None or font is None or errors:
         raise SettingsError(map(str, errors))
-    return _settings(config, policies.set, rules, dialects, signings, tables.harmless, config_path.resolve().parent)
+    folder = config_path.resolve().parent
+    return _settings(config, policies.set, rules, dialects, signings, tables.harmless, font, folder)
 
 
 def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str = "127.0.0.1:8080") -> Settings:
@@ -168,7 +175,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
         "upstreams": {ONLY_UPSTREAM: {"url": upstream}},
         "routes": [{"path": ONLY_ROUTE, "upstream": ONLY_UPSTREAM, "policies": list(names)}],
     }
-    policies = PolicyFolder(_policy_folder(data, Path()))
+    policies = PolicyFolder(_policy_folder(data, Path()), shipped.font())
     policies.check_against(data)
     if policies.fault:
         faults.append(f"--policy: {policies.fault}")
@@ -185,7 +192,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
     tables = TableFolder()
     dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
     config = ConfigFile.model_validate(data)
-    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, Path.cwd())
+    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), Path.cwd())
 
 
 def _policy_folder(data: Any, folder: Path) -> Path:
@@ -215,9 +222,10 @@ def _settings(
     dialects: Mapping[str, tuple[Dialect, ...]],
     signings: Mapping[str, Signing | None],
     harmless: Finder[str],
+    font: bytes,
     folder: Path,
 ) -> Settings:
-    ledger = config.ledger
+    ledger, system = config.ledger, config.provider.system
     upstreams = {
         name: UpstreamSettings(
             name=name,
@@ -254,4 +262,7 @@ def _settings(
         ledger=None if ledger is None else LedgerSettings(folder / ledger.path, ledger.on_failure, ledger.synchronous),
         keys=folder / config.keys,
         limits=Limits(**dict(config.limits)),
+        font=font,
+        system=system.name or "",
+        system_version=system.version or "",
     )

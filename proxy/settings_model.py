@@ -30,6 +30,7 @@ from proxy.media_hosts import MediaHost, read_media_host
 from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
+from proxy.settings_quantities import Bytes, Pixels, Seconds
 from proxy.settings_signing import SignFile
 
 __all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
@@ -43,42 +44,8 @@ PLACEHOLDER = "EXAMPLE-REPLACE-ME"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_LONGEST_SAID = 200
 _PLAIN_PATH = re.compile(r"[^/]*[A-Za-z0-9._~/-]*")
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
-
-_MOST = 1 << 53  # up to here, a float is exact
-_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-_PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
-_SECONDS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
-
-
-def _quantity(value: object, units: dict[str, int] | dict[str, int | float], sample: str) -> float:
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if found is None or found[2] not in units:
-        raise ValueError(f"must be an amount with its unit ({', '.join(units)}) such as {sample}, not {named(value)}")
-    amount = float(found[1]) * units[found[2]]
-    if amount <= 0:
-        raise ValueError("must be more than nothing")
-    if amount > _MOST:
-        raise ValueError("is more than there can be")
-    return amount
-
-
-def _bytes(value: object) -> int:
-    return round(_quantity(value, _BYTES, "64 MiB"))
-
-
-def _pixels(value: object) -> int:
-    return round(_quantity(value, _PIXELS, "100 Mpx"))
-
-
-def _seconds(value: object) -> float:
-    return _quantity(value, _SECONDS, "600 s")
-
-
-Bytes = Annotated[int, PlainValidator(_bytes)]
-Pixels = Annotated[int, PlainValidator(_pixels)]
-Seconds = Annotated[float, PlainValidator(_seconds)]
 
 
 class Listen(NamedTuple):
@@ -154,6 +121,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _said(value: str) -> str:
+    # It goes into every picture, as a property in XML.
+    if not value.strip() or value != value.strip() or not value.isprintable() or len(value) > _LONGEST_SAID:
+        raise ValueError(f"must be 1 to {_LONGEST_SAID} characters that people can see, without spaces around them")
+    return value
+
+
 def _header(value: str) -> str:
     if not _HEADER.fullmatch(value):
         raise ValueError(f"must be the name of a request header such as authorization: {value!r}")
@@ -192,11 +166,25 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SystemFile(_Section):
+    """``provider.system``: the name of what generates, and its version, where they are to be told."""
+
+    name: Annotated[StrictStr, AfterValidator(_said)] | None = None
+    version: Annotated[StrictStr, AfterValidator(_said)] | None = None
+
+    @model_validator(mode="after")
+    def _version_of_something(self) -> SystemFile:
+        if self.version is not None and self.name is None:
+            raise ValueError("a version needs the name of what it is a version of")
+        return self
+
+
 class ProviderFile(_Section):
     """``provider``: who answers for what goes out."""
 
     id: Annotated[str, PlainValidator(read_provider)]
     name: StrictStr = ""
+    system: SystemFile = SystemFile()
 
 
 class UpstreamFile(_Section):
@@ -272,6 +260,7 @@ class LimitsFile(_Section):
     first_byte: Seconds = 600.0
     idle: Seconds = 600.0
     work_waiting: Annotated[StrictInt, Field(ge=1)] = 64
+    work_time: Seconds = 60.0
     fetch: Bytes = 64 << 20
     fetch_time: Seconds = 30.0
     link: Annotated[Seconds, AfterValidator(_life)] = 86400.0
@@ -293,6 +282,7 @@ class ConfigFile(_Section):
     routes: Annotated[tuple[RouteFile, ...], AfterValidator(_some)]
     policies: StrictStr | None = None
     dialects: StrictStr | None = None
+    font: StrictStr | None = None
     identity: IdentityFile = IdentityFile()
     trusted_peers: tuple[Annotated[Network, PlainValidator(_network)], ...] = ()
     ledger: Annotated[LedgerFile | None, BeforeValidator(_off)] = LedgerFile()

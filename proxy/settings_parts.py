@@ -67,7 +67,7 @@ class LedgerSettings:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds: bytes for whole_body, total_memory, record, headers and fetch, pixels, seconds for connect, first_byte,
-    idle, fetch_time and link, and a number of answers for work_waiting."""
+    idle, work_time, fetch_time and link, and a number of answers for work_waiting."""
 
     whole_body: int
     total_memory: int
@@ -78,6 +78,7 @@ class Limits:
     first_byte: float
     idle: float
     work_waiting: int
+    work_time: float
     fetch: int
     fetch_time: float
     link: float

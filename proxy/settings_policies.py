@@ -19,19 +19,20 @@ from proxy.policy.policies import PolicySet
 from proxy.policy.reach import unreachable
 from proxy.policy.reader import closest
 from proxy.settings_faults import placed
-from proxy.shipped import font
 from proxy.source import Source, SourceError, listed, read
 
 __all__ = ["PolicyFolder", "route_faults"]
 
 
 class PolicyFolder:
-    """The policies of one folder, and all that is wrong with them.
+    """The policies of one folder, and all that is wrong with them, the words included that ``font`` cannot draw; None
+    looks at no words.
 
     ``names`` are those of the files, sound or not; ``errors`` have their places; ``fault`` is about the folder itself.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, font: bytes | None) -> None:
+        self._font = font
         self.errors: list[SourceError] = []
         self.fault = ""
         self._read: dict[str, tuple[Policy, Source]] = {}
@@ -91,7 +92,8 @@ class PolicyFolder:
             self.errors += placed(source, error.faults)
             return
         self._read[file.stem] = policy, source
-        self.errors += placed(source, _glyph_faults(policy))
+        if self._font is not None:
+            self.errors += placed(source, _glyph_faults(policy, self._font))
 
 
 def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:
@@ -115,17 +117,21 @@ def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:
         yield Fault(("routes", index, "path"), f"no request reaches {path}: {names} always comes first")
 
 
-def _glyph_faults(policy: Policy) -> Iterator[Fault]:
+def _glyph_faults(policy: Policy, font: bytes) -> Iterator[Fault]:
     # Drawing is not needed to read settings, and its library takes time to load: only when there are words to draw.
     from proxy.media.drawing.letters import missing_glyphs
 
     for index, rule in enumerate(policy.rules):
         if isinstance(rule.notice, BadgeTerms):
-            for language, words in rule.notice.words.by_language:
-                missing = missing_glyphs(font(), words)
+            at = ("rules", index, "notice")
+            drawn: list[tuple[tuple[str | int, ...], str]]
+            drawn = [((*at, "words", language), words) for language, words in rule.notice.words.by_language]
+            if rule.notice.mark is not None:
+                drawn.append(((*at, "mark"), f"AI {rule.notice.mark.upper()}"))
+            for path, words in drawn:
+                missing = missing_glyphs(font, words)
                 if missing:
-                    message = f"the font has no {' '.join(missing)} to draw {words!r} with"
-                    yield Fault(("rules", index, "notice", "words", language), message)
+                    yield Fault(path, f"the font has no {' '.join(missing)} to draw {words!r} with")
 
 
 def _upstreams(data: Any) -> list[str]:

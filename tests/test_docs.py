@@ -36,6 +36,7 @@ def blocks(language: str) -> list[str]:
 SERVE_ONE_LINE = "countermark serve --upstream http://127.0.0.1:8000 --provider YOUR-NAME --policy cn-gb45438"
 SERVE_FILE = "countermark serve --config config.yaml"
 (DIALECT,) = [block for block in blocks("sh") if block.startswith("countermark dialect")]
+(FILES,) = [block for block in blocks("sh") if block.startswith("countermark label")]
 (CURL,) = [block for block in blocks("sh") if block.startswith("curl")]
 
 # Every command that the README shows, with the test that runs it.
@@ -45,6 +46,7 @@ RUN_BY = {
     CURL.strip(): "test_the_answer_that_the_readme_shows_is_real",
     SERVE_ONE_LINE: "test_the_ways_to_serve_serve",
     SERVE_FILE: "test_the_ways_to_serve_serve",
+    **dict.fromkeys(FILES.splitlines(), "test_files_are_labelled_and_shown"),
     **dict.fromkeys(DIALECT.splitlines(), "test_the_dialects_are_shown"),
     "docker build --tag countermark .": "test_packaging, as far as it goes without an engine",
     "docker run --publish 8080:8080 --volume ./countermark:/etc/countermark countermark": "test_packaging",
@@ -180,6 +182,14 @@ def test_it_can_be_read_in_one_sitting() -> None:
 def test_the_table_of_apis_is_that_of_the_tables() -> None:
     """To write it anew: put what ``countermark dialect list --markdown`` says between the two comments."""
     assert APIS.strip() == as_markdown([table.dialect for table in shipped_tables(examples=True)[0].values()])
+
+
+def test_files_are_labelled_and_shown(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests" / "samples" / "rgb8.png", tmp_path / "photo.png")
+
+    said = [run(tmp_path, *shlex.split(command)[1:]) for command in FILES.splitlines()]
+    assert [0, 0] == [one.returncode for one in said]
+    assert "ContentProducer      YOUR-NAME" in said[1].stdout
 
 
 def test_the_dialects_are_shown(tmp_path: Path) -> None:

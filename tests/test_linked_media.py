@@ -203,7 +203,7 @@ async def test_inline() -> None:
         ("status 403", stored(b"", status=403)),
         ("no picture, sound or video", stored(b"<html>", "text/html")),
         ("is a URL of video/mp4, which cannot be labelled yet", stored(b"ftyp", "video/mp4")),
-        ("neither PNG nor JPEG", stored(b"RIFF", "image/webp")),
+        ("in no picture format", stored(b"RIFF", "image/webp")),
         ("did not come in time", [60.0]),
         ("longer than 10000 bytes", stored(bytes(10_001))),
     ],

@@ -1,5 +1,6 @@
 """What is remembered between exchanges is bounded, and who the caller is, is believed only where it can be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ def shared(tmp_path: Path) -> Service:
 
 def made(folder: Path, **upstream: str) -> Service:
     return service(load(configure(folder, "http://127.0.0.1:1", upstream=upstream)), Keys.ephemeral(bytes(32)), None)
+
+
+def test_labels_say_what_generates_where_the_configuration_does(tmp_path: Path) -> None:
+    settings = load(configure(tmp_path, "http://127.0.0.1:1"))
+    silent = service(settings, Keys.ephemeral(bytes(32)), None).operator.issuer
+    telling = service(replace(settings, system="Painter", system_version="2"), Keys.ephemeral(bytes(32)), None)
+    assert ("", "") == (silent.system, silent.system_version)
+    assert ("Painter", "2") == telling.operator.issuer[2:]
 
 
 def claimed(by: Service, method: str, target: bytes, headers: Headers | None = None) -> Claim:

@@ -6,16 +6,19 @@ import ipaddress
 import os
 import shutil
 from dataclasses import FrozenInstanceError
+from io import BytesIO
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from PIL import ImageFont
 from pydantic import BaseModel
 
 from proxy.media_hosts import MediaHost
 from proxy.policy.facts import Facts
 from proxy.settings import LedgerSettings, Limits, Listen, Settings, SettingsError, UpstreamSettings, from_flags, load
 from proxy.settings_model import PLACEHOLDER, ConfigFile
+from proxy.shipped import font
 from proxy.source import read
 from tests.command import ROOT
 
@@ -42,7 +45,7 @@ rules:
   - id: image
     when: {kind: image}
     clause: "-"
-    notice: {words: {zh: AI生成}, corner: top-left}
+    notice: {words: {zh: AI生成}, position: top-left}
 """
 
 
@@ -76,9 +79,10 @@ def test_what_need_not_be_said(folder: Path) -> None:
     assert LedgerSettings(folder / "countermark.db", "block", "full") == settings.ledger
     assert folder / "keys" == settings.keys
     assert (
-        Limits(64 << 20, 2 << 30, 8 << 20, 64 << 10, 100_000_000, 10, 600, 600, 64, 64 << 20, 30, 86400)
+        Limits(64 << 20, 2 << 30, 8 << 20, 64 << 10, 100_000_000, 10, 600, 600, 64, 60, 64 << 20, 30, 86400)
         == settings.limits
     )
+    assert (settings.font, settings.system, settings.system_version) == (font(), "", "")
     (upstream,) = settings.upstreams.values()
     assert upstream == UpstreamSettings(
         name="models",
@@ -102,7 +106,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
 
 def test_everything_said(folder: Path) -> None:
     text = """\
-provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd.}
+provider: {id: "001191110102MACQD9K64018705", name: Acme Ltd., system: {name: 文心 <4.5>, version: "2"}}
 listen: "[::1]:0"
 public_url: https://ai.example.com/models/
 upstreams:
@@ -121,10 +125,11 @@ ledger: {path: /var/lib/records.db, on_failure: pass, synchronous: normal}
 keys: /etc/countermark/keys
 limits:
   {whole_body: 1.5 MiB, total_memory: 3 MB, record: 100 kB, headers: 16 KiB, pixels: 40 kpx, connect: 0.5 s,
-   first_byte: 2 min, idle: 1 h, work_waiting: 1, fetch: 4 KiB, fetch_time: 2 s, link: 1 min}
+   first_byte: 2 min, idle: 1 h, work_waiting: 1, work_time: 5 s, fetch: 4 KiB, fetch_time: 2 s, link: 1 min}
 """
     settings = load(write(folder, text))
     assert (settings.provider_id, settings.provider_name) == ("001191110102MACQD9K64018705", "Acme Ltd.")
+    assert (settings.system, settings.system_version) == ("文心 <4.5>", "2")
     assert settings.listen == Listen("::1", 0)
     assert settings.upstreams == {
         "models": UpstreamSettings(
@@ -166,7 +171,7 @@ limits:
     assert settings.tenant == "x-api-key"
     assert LedgerSettings(Path("/var/lib/records.db"), "pass", "normal") == settings.ledger
     assert Path("/etc/countermark/keys") == settings.keys
-    assert Limits(1572864, 3_000_000, 100_000, 16384, 40_000, 0.5, 120, 3600, 1, 4096, 2, 60) == settings.limits
+    assert Limits(1572864, 3_000_000, 100_000, 16384, 40_000, 0.5, 120, 3600, 1, 5, 4096, 2, 60) == settings.limits
     taken = {path: settings.route(path) for path in ("/v1/images/generations", "//V1/images/", "/v1/chat", "/v2")}
     assert {path: route and route.path for path, route in taken.items()} == {
         "/v1/images/generations": "/v1/Images/**",
@@ -208,7 +213,7 @@ def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
 def test_the_sample_shows_the_defaults(folder: Path) -> None:
     sample = (ROOT / "config.yaml").read_text(encoding="utf-8").replace(PLACEHOLDER, "ACME")
     shown, unsaid = load(write(folder, sample)), load(write(folder, SOUND, "short.yaml"))
-    same = ("listen", "upstreams", "tenant", "trusted_peers", "ledger", "keys", "limits")
+    same = ("listen", "upstreams", "tenant", "trusted_peers", "ledger", "keys", "limits", "font", "system")
     assert [getattr(unsaid, name) for name in same] == [getattr(shown, name) for name in same]
 
 
@@ -286,6 +291,23 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
         (
             ["2:1: upstreams: must hold one entry at least", "3:1: routes: must hold one entry at least"],
             "provider: {id: ACME}\nupstreams: {}\nroutes: []",
+        ),
+        # What generates.
+        (
+            ["1:37: provider.system.name: must be 1 to 200 characters that people can see, without spaces around them"],
+            provider("{id: ACME, system: {name: ' a'}}"),
+        ),
+        (
+            ["1:37: provider.system.name: must be 1 to 200 characters that people can see, without spaces around them"],
+            provider('{id: ACME, system: {name: "a\\u0001"}}'),
+        ),
+        (
+            ["1:49: provider.system.version: must be text, not the number 2.1: put it in quotes"],
+            provider("{id: ACME, system: {name: A, version: 2.1}}"),
+        ),
+        (
+            ["1:22: provider.system: a version needs the name of what it is a version of"],
+            provider("{id: ACME, system: {version: '2'}}"),
         ),
         # The provider.
         (
@@ -499,12 +521,43 @@ def test_faults_of_policies_have_their_place_too(folder: Path, expected: str, ol
     assert [f"policies/own.yaml:{expected}"] == faults(write(folder, SOUND.replace("[cn-gb45438]", "[own]")))
 
 
+def test_words_are_checked_against_the_font_that_draws_them(folder: Path) -> None:
+    latin = ImageFont.load_default(20).path  # Pillow's own, which has Latin letters and no others
+    assert isinstance(latin, BytesIO)
+    (folder / "latin.ttf").write_bytes(latin.getvalue())
+    path = write(folder, f"{SOUND}font: latin.ttf\n")
+    expected = [
+        "policies/cn-gb45438.yaml:66:13: rules.notice.words.zh: the font has no 生 成 to draw 'AI生成' with",
+    ]
+    assert expected == faults(path)
+    shutil.rmtree(folder / "policies")
+    (folder / "policies").mkdir()
+    words = POLICY.replace("requires: gb45438-5.1\n", "").replace("zh: AI生成}", "en: AI}, mark: modified")
+    write(folder / "policies", words, "own.yaml")
+    assert load(write(folder, path.read_text().replace("[cn-gb45438]", "[own]"))).font == latin.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("expected", "content"),
+    [
+        ("there is no file own.otf", None),
+        ("own.otf is no font that badges can be drawn with (OpenType or TrueType)", b""),
+        ("own.otf is no font that badges can be drawn with (OpenType or TrueType)", b"OTTO" + bytes(100)),
+        ("own.otf is larger than 64 MiB, which no font is", bytes((64 << 20) + 1)),
+    ],
+)
+def test_a_font_that_cannot_be_used(folder: Path, expected: str, content: bytes | None) -> None:
+    if content is not None:
+        (folder / "own.otf").write_bytes(content)
+    assert [f"config.yaml:6:7: font: {expected}"] == faults(write(folder, f"{SOUND}font: own.otf\n"))
+
+
 def test_what_a_policy_that_is_not_in_use_asks_about_need_not_exist(folder: Path) -> None:
     write(folder / "policies", POLICY.replace("{kind: text}", "{kind: text, upstream: other}"), "own.yaml")
     assert load(write(folder, SOUND)).policy_set.policies.keys() == {"cn-gb45438", "own"}
 
 
-def test_two_policies_with_different_corners(folder: Path) -> None:
+def test_two_policies_with_different_places_for_the_badge(folder: Path) -> None:
     write(folder / "policies", POLICY, "own.yaml")
     path = write(folder, SOUND.replace("[cn-gb45438]", "[own, cn-gb45438]"))
     expected = [
@@ -522,7 +575,7 @@ def test_a_policy_file_that_nobody_would_read(folder: Path) -> None:
 
 
 def test_all_faults_at_once_in_the_order_of_the_files(folder: Path) -> None:
-    write(folder / "policies", POLICY.replace("top-left", "left"), "own.yaml")
+    write(folder / "policies", POLICY.replace("top-left", "upper-left"), "own.yaml")
     text = SOUND.replace("models, policies: [cn-gb45438]", "model, policies: [own, eu]").replace("ACME", PLACEHOLDER)
     places = [fault.split(": ")[0] for fault in faults(write(folder, f"{text}colour: red\nlimits: {{idle: 1}}\n"))]
     expected = [
@@ -531,7 +584,7 @@ def test_all_faults_at_once_in_the_order_of_the_files(folder: Path) -> None:
         "config.yaml:5:50",
         "config.yaml:6:1",
         "config.yaml:7:16",
-        "policies/own.yaml:14:41",
+        "policies/own.yaml:14:43",
     ]
     assert expected == places
 

@@ -129,9 +129,9 @@ async def _told(here: Here) -> tuple[int, str, list[bytes | str]]:
 
 
 BAD = {
-    "a form that cannot be labelled": (struct.pack(">II", 1, 3) + WEBP, "neither PNG nor JPEG"),
-    "no picture": (struct.pack(">II", 1, 2) + b"no picture", "neither PNG nor JPEG"),
-    "a length that leads nowhere": (struct.pack(">II", 4, 1 << 31) + PNG, "neither PNG nor JPEG"),
+    "a picture too small for a badge": (struct.pack(">II", 1, 3) + WEBP, "too small for a legible badge"),
+    "no picture": (struct.pack(">II", 1, 2) + b"no picture", "in no picture format"),
+    "a length that leads nowhere": (struct.pack(">II", 4, 1 << 31) + PNG, "in no picture format"),
     "a type that nobody knows": (struct.pack(">III", 9, 1, 2) + PNG, "of a type that is not known"),
     "cut off": (struct.pack(">II", 1, 2) + PNG[:1000], "no picture that can be labelled"),
 }

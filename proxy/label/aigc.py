@@ -72,7 +72,9 @@ def parse(text: str) -> Aigc:
     """Read a label in any spelling seen in the field: bare or wrapped, any order, case of keys, nulls, integers.
 
     Only ``Label`` must be there; other absent or null fields become empty, unknown ones are ignored, a nested object
-    becomes its compact JSON. Two values for one field, or a text over 1 MiB, are a LabelError like anything else.
+    becomes its compact JSON. One vendor's objects have ``ServiceProvider`` and ``ContentId`` in place of the standard's
+    fields, and are labels of generated content. Two values for one field, or a text over 1 MiB, are a LabelError like
+    anything else.
     """
     if len(text) > MAX_TEXT:
         raise LabelError(f"an AIGC label of {len(text)} characters is over the limit of {MAX_TEXT}")
@@ -90,7 +92,9 @@ def parse(text: str) -> Aigc:
         raise LabelError("an AIGC label is not a JSON object")
     fields = _once([(key.lower(), value) for key, value in found.items()])
     if fields.get("label") is None:
-        raise LabelError("an AIGC label has no Label")
+        if fields.get("serviceprovider") is None or fields.get("contentid") is None:
+            raise LabelError("an AIGC label has no Label")
+        fields = {"label": "1", "contentproducer": fields["serviceprovider"], "produceid": fields["contentid"]}
     return Aigc(**{name: _text(key, fields.get(key.lower())) for key, name in FIELDS})
 
 

@@ -6,6 +6,8 @@ format ``00``, subject type, binding method, 18 characters of subject, service t
 check digit of its own; the subject's unified social credit code has one (GB 32100-2015).
 """
 
+from typing import NamedTuple
+
 from proxy.label.aigc import check_value
 from proxy.label.errors import LabelError
 
@@ -15,6 +17,27 @@ _CAPITALS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _ORGANISATION_BY_USCC = "11"
+_SERVICES = {"1": "generation", "2": "propagation"}
+
+
+class Code(NamedTuple):
+    """A provider's code in its parts: the 18 characters of its subject (a unified social credit code where it is an
+    ``organisation``), the kind of service, "generation", "propagation" or empty where none is coded, and the last four
+    characters, which are the provider's own choice, empty with it."""
+
+    subject: str
+    organisation: bool
+    service: str
+    own: str
+
+
+def read_code(value: str) -> Code | None:
+    """The parts of ``value``; None where it is a name and no code. LabelError where a code is not well formed."""
+    if not _is_code(value):
+        return None
+    _check_code(value)
+    service = _SERVICES.get(value[22], "")
+    return Code(value[4:22], value[2:4] == _ORGANISATION_BY_USCC, service, value[23:] if service else "")
 
 
 def check_provider(value: str) -> None:
@@ -42,7 +65,7 @@ def _check_code(code: str) -> None:
     if code[2:4] == _ORGANISATION_BY_USCC:
         _check_credit_code(code, code[4:22])
     extension = code[22:]
-    if extension[0] not in "12" and extension != "00000":
+    if extension[0] not in _SERVICES and extension != "00000":
         raise LabelError(
             f"provider code {code!r}: character 23 is {extension[0]!r}, not 1 (generation) or 2 (propagation), "
             "and the last five are not 00000"

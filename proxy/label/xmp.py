@@ -31,7 +31,7 @@ _GENERATED = frozenset(
     for name in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
 )
 
-_START_TAG = re.compile(rb"""<[^\s/>]+(?P<attributes>(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
+START_TAG = re.compile(rb"""<[^\s/>]+(?P<attributes>(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
 # Namespace declarations match without a name.
 _ATTRIBUTE = re.compile(rb"""\s+(?:xmlns(?::[^\s=]+)?|(?P<name>[^\s=]+))\s*=\s*(?:"[^"]*"|'[^']*')""")
 
@@ -111,12 +111,13 @@ def packet(statement: Statement, existing: bytes | None = None) -> bytes:
         system, version = (next(iter(found.said[name]), "") for name in (_SYSTEM, _SYSTEM_VERSION))
         statement = statement._replace(system=system, system_version=version)
     body = _description(statement, kept[0] if kept else SOURCE_TYPES + statement.source_type, found.about or "")
-    pieces, position = [], 0
-    for start, end in [*sorted(found.spans), (found.root_end, found.root_end)]:
-        if start >= position:
-            pieces.append(existing[position:start])
-            position = end
-    return b"".join([*pieces, body.encode(), existing[position:]])
+    before = _cut(existing, found.spans, 0, found.root_end)
+    return b"".join((before, body.encode(), _cut(existing, found.spans, found.root_end, len(existing))))
+
+
+def without(packet: bytes) -> bytes:
+    """The packet without what a new label would replace; LabelError as for ``every``."""
+    return _cut(packet, _scan(packet).spans, 0, len(packet))
 
 
 def every(packet: bytes) -> tuple[Aigc, ...]:
@@ -146,6 +147,16 @@ def read(packet: bytes) -> Aigc | None:
     if len(labels) > 1:
         raise LabelError("an XMP packet holds labels that disagree")
     return next(iter(labels), None)
+
+
+def _cut(packet: bytes, spans: list[Span], start: int, end: int) -> bytes:
+    """What stands from ``start`` to ``end``, outside the spans."""
+    pieces = []
+    for left, right in sorted(spans):
+        if start <= left < end:
+            pieces.append(packet[start:left])
+            start = right
+    return b"".join([*pieces, packet[start:end]])
 
 
 def _description(statement: Statement, source_type: str, about: str) -> str:
@@ -181,7 +192,7 @@ def _scan(packet: bytes) -> _Found:
         if found.elements > MAX_ELEMENTS:
             raise LabelError(f"an XMP packet has more than {MAX_ELEMENTS} elements")
         begin = parser.CurrentByteIndex
-        tag = _START_TAG.match(packet, begin)
+        tag = START_TAG.match(packet, begin)
         if tag is None:
             raise LabelError("an XMP packet has a start tag that cannot be read")
         element = _Element(name, begin, tag.end())

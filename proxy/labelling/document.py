@@ -48,7 +48,7 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     places = _texts(dialect, asked, done, found.units, body)
     if dialect.links:
         places += links(dialect, done, document, body)
-    if "body" in done.mark.carriers:
+    if "body" in done.mark.terms.carriers:
         places += _metadata(dialect, done, document, body)
     places += pictures(done, found.media, body)  # behind the metadata: a picture says where its label is
     return (replaced(body, places, body, _as_it_is),)
@@ -91,8 +91,8 @@ def _texts(dialect: Dialect, asked: Asked, done: Done, units: Sequence[Unit], bo
                 shifts.append((unit, at))
         if suffix:
             ends[unit.parts[-1][0]] = suffix
-    places += [(start, start, quote(done.mark.prefix)) for start in text_places(body, begins)]
-    places += shifted(body, shifts, done.mark.prefix)
+    places += [(start, start, quote(done.mark.terms.prefix)) for start in text_places(body, begins)]
+    places += shifted(body, shifts, done.mark.terms.prefix)
     found = spans(body, ends.keys()) if ends else {}
     places += [(end - 1, end - 1, quote(ends[part])) for part, (_, end) in found.items()]
     return places
@@ -102,12 +102,12 @@ def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int |
     """Where one unit's text gets its prefix, None where it does not, and its suffix; its item goes into the record."""
     mark, text = done.mark, unit.text
     begin = think.visible(text, dialect.think) if dialect.think else 0
-    skipped = verdict(text[begin or 0 :], asked, mark.notices, ended=True, whole=True)
+    skipped = verdict(text[begin or 0 :], asked, mark.terms.notices, ended=True, whole=True)
     assert isinstance(skipped, str)  # a whole text is never unclear
-    prefix, suffix, placed = mark.prefix, mark.suffix, mark.shown
+    prefix, suffix, placed = mark.terms.prefix, mark.terms.suffix, mark.shown
     if begin is None and prefix and not skipped:  # reasoning that never ends: behind it, for a client that looks for it
         prefix, suffix, placed = "", mark.closing, ("suffix",)
-    if suffix and not skipped and mark.notices.trailing(text):  # from another Countermark in the chain
+    if suffix and not skipped and mark.terms.notices.trailing(text):  # from another Countermark in the chain
         suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
     if skipped or not placed:
         done.parts.append(TextDone(done.number(), unit.name, (), skipped, text, text))
@@ -175,18 +175,18 @@ def _beside(unit: Unit, place: Path, name: str) -> int:
 
 def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
     """The places of the media for which a rule asks. Raises LabellingError for one that cannot be labelled."""
-    mark = done.mark
+    terms = done.mark.terms
     places: list[Place] = []
     wanted: list[Medium] = []
     for medium in media:
         kind, where, encoding = medium.kind, spell(medium.place), medium.rule.encoding
-        if kind not in mark.asked_of and (kind is not None or mark.asked_of.isdisjoint(("image", "audio", "video"))):
+        if kind not in terms.asked_of and (kind is not None or terms.asked_of.isdisjoint(("image", "audio", "video"))):
             continue
-        if encoding == "url" and mark.urls == "pass":
+        if encoding == "url" and terms.urls == "pass":
             done.left = f"{where} is a URL: what it leads to is not labelled, as the route says"
-        elif encoding == "url" and (mark.urls == "refuse" or (mark.urls == "inline" and not medium.rule.inline)):
+        elif encoding == "url" and (terms.urls == "refuse" or (terms.urls == "inline" and not medium.rule.inline)):
             raise LabellingError(f"{where} is a URL: what it leads to cannot be labelled here; ask for base64")
-        elif kind is None or (kind != "image" and not (encoding == "url" and mark.urls == "rewrite")):
+        elif kind is None or (kind != "image" and not (encoding == "url" and terms.urls == "rewrite")):
             what = "a medium" if kind is None else UNREADY.get(kind, "a medium")
             raise LabellingError(f"{where} holds {what}, which cannot be labelled yet")
         else:
@@ -196,8 +196,8 @@ def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
         start, end = found[medium.place]
         encoding, kind = medium.rule.encoding, medium.kind
         data = medium.value.encode("utf-8" if encoding == "url" else "ascii", "replace")
-        picture = Picture(data, encoding, spell(medium.place), done.number(), mark, kind or "image")
-        if encoding == "url" and mark.urls == "inline":
+        picture = Picture(data, encoding, spell(medium.place), done.number(), done.mark, kind or "image")
+        if encoding == "url" and terms.urls == "inline":
             places += _inlined(medium, picture, body, start, end)
         else:
             places.append((start + 1, end - 1, picture))
@@ -217,7 +217,7 @@ def _inlined(medium: Medium, picture: Picture, body: bytes, start: int, end: int
 
 def links(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:
     """The places of URLs that lead to more answers: they lead to us."""
-    home = done.mark.home
+    home = done.mark.terms.home
     found = {place: url for path in dialect.links for place, url in path.find(document) if isinstance(url, str) and url}
     if not found or home is None:
         return []

@@ -16,7 +16,7 @@ from proxy.labelling.transform import Labeller, Piece
 def failed(done: Done, reason: str) -> None:
     """Note that labelling failed. Raises Blocked where nothing may leave now; otherwise it may leave as it came."""
     done.failure = reason
-    if done.mark.on_failure == "block":
+    if done.mark.terms.on_failure == "block":
         raise Blocked(reason)
 
 

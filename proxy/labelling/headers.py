@@ -124,6 +124,13 @@ def relabelled(headers: Headers) -> Headers:
     return _without(headers, _NOT_OURS)
 
 
+def retyped(headers: Headers, media_type: str) -> Headers:
+    """The fields with another Content-Type, where the answer has become one."""
+    if not media_type:
+        return headers
+    return [*_without(headers, frozenset((b"content-type",))), (b"content-type", media_type.encode())]
+
+
 def _without(headers: Headers, names: frozenset[bytes]) -> Headers:
     named = _named_by_connection(headers)
     return [
@@ -146,9 +153,9 @@ def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: in
     if done.failure or done.left:
         out.append((STATUS, b"unlabelled"))
     if not done.failure and not done.passed and (not done.error or done.parts):
-        if "header" in done.mark.carriers:
+        if "header" in done.mark.terms.carriers:
             out.append((AIGC, done.aigc_json))
-        if "disclosure" in done.mark.carriers:
+        if "disclosure" in done.mark.terms.carriers:
             out.append((DISCLOSURE, _disclosure(model, done.mark.operator.name, seconds)))
     return out + exposed(headers)
 

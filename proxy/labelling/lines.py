@@ -16,7 +16,6 @@ from proxy.framing.record import Record
 from proxy.label.identifier import derived_id
 from proxy.labelling.document import label_document
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import first_write
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Piece
@@ -105,8 +104,8 @@ class LinesLabeller:
             return (record.raw,)
         start, end = spans(data, [nested.at.names])[nested.at.names]
         operator = self._done.mark.operator
-        produce_id = derived_id(operator.stored, operator.provider, data)
-        label = first_write(operator, produce_id)
+        produce_id = derived_id(operator.stored, operator.issuer.provider, data)
+        label = operator.issuer.first_write(produce_id)
         done = Done(self._done.mark._replace(produce_id=produce_id, aigc=label), label.compact().encode())
         pieces = label_document(self._dialects[name], Asked(), done, data[start:end])
         self._done.parts += done.items()

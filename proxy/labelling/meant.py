@@ -167,7 +167,7 @@ class _Comparison:
         if self._example.lines is None:
             return bool(value == json.loads(self._ran.mark.aigc.compact()))
         try:
-            return parse_aigc(json.dumps(value)).content_producer == self._ran.mark.operator.provider
+            return parse_aigc(json.dumps(value)).content_producer == self._ran.mark.operator.issuer.provider
         except LabelError:
             return False
 

@@ -14,6 +14,7 @@ from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
 from proxy.labelling.picture import Picture
 from proxy.labelling.transform import Piece, Work
+from proxy.media.formats import find
 from proxy.record.exchange import Item
 
 UNASKED: Final = "no rule asks for anything"
@@ -57,11 +58,17 @@ class MediumLabeller:
         index = done.number()
         if self._asked:
             body = self.retained
-            return (Work((Picture(body, "raw", self._unit, index, done.mark),), b"".join, body),)
+            return (Work((Picture(body, "raw", self._unit, index, done.mark),), self._join, body),)
         produce_id = done.mark.of_item(index).produce_id
         item = Item(produce_id, self._kind, self._unit, skipped=UNASKED, size_before=size, size_after=size)
         done.parts.append(item)
         return ()
+
+    def _join(self, pictures: Sequence[bytes]) -> bytes:
+        (after,) = pictures
+        if find(self.retained) is None and (made := find(after)) is not None:
+            self._done.media_type = made.TYPES[0]  # a format without a place for metadata has become another
+        return after
 
     @property
     def retained(self) -> bytes:
@@ -71,4 +78,4 @@ class MediumLabeller:
 
     @property
     def _asked(self) -> bool:
-        return self._kind in self._done.mark.asked_of
+        return self._kind in self._done.mark.terms.asked_of

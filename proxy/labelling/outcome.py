@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy.label.aigc import Aigc
-from proxy.labelling.mark import Mark, kept
+from proxy.labelling.mark import Mark
 from proxy.labelling.verdict import ALREADY
 from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
@@ -29,7 +29,7 @@ class TextDone(NamedTuple):
     def item(self, mark: Mark) -> Item:
         """The record's item."""
         produce_id = mark.of_item(self.number).produce_id
-        placed = (*self.placed, *mark.envelope)
+        placed = (*self.placed, *mark.terms.envelope)
         digest = mark.operator.digest
         if not self.before or digest is None:
             return Item(produce_id, "text", self.unit, placed, self.skipped)
@@ -45,7 +45,8 @@ class Done:
 
     ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
     sent an error with status 200, ``left`` what was let go without a label because the configuration says so,
-    ``passed`` why it needs none. ``live`` tells of the units of a stream that is under way.
+    ``passed`` why it needs none. ``media_type`` is the type of a file that has become another. ``live`` tells of
+    the units of a stream that is under way.
     """
 
     mark: Mark
@@ -55,6 +56,7 @@ class Done:
     error: bool = False
     left: str = ""
     passed: str = ""
+    media_type: str = ""
     live: Callable[[], list[TextDone]] = list
     _count: int = 0
 
@@ -65,12 +67,12 @@ class Done:
 
     def forgo(self, carrier: str) -> None:
         """The answer has no place for this carrier of its label, so no item may say that it carries it."""
-        envelope = tuple(one for one in self.mark.envelope if one != carrier)
-        self.mark = self.mark._replace(envelope=envelope)
+        envelope = tuple(one for one in self.mark.terms.envelope if one != carrier)
+        self.mark = self.mark._replace(terms=self.mark.terms._replace(envelope=envelope))
 
     def keep(self, upstream: Aigc, where: str) -> None:
-        """The answer came with a label: ours becomes that one with us as its propagator (see ``kept``)."""
-        self.aigc_json = kept(self.mark, self.mark.aigc, (upstream,), where).compact().encode()
+        """The answer came with a label: ours becomes that one with us as its propagator (see ``Issuer.kept``)."""
+        self.aigc_json = self.mark.kept((upstream,), where).compact().encode()
 
     def items(self) -> tuple[Item, ...]:
         """The record's items."""

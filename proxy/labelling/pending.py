@@ -35,8 +35,8 @@ class Pending:
         if data is None or not changed:
             return record.raw
         places = list(self.places)
-        places += [(start, start, quote(mark.prefix)) for start in text_places(data, self.prefixes)]
-        places += shifted(data, self.shifts, mark.prefix)
+        places += [(start, start, quote(mark.terms.prefix)) for start in text_places(data, self.prefixes)]
+        places += shifted(data, self.shifts, mark.terms.prefix)
         if self.suffixes:
             places += [(end - 1, end - 1, quote(mark.closing)) for _, end in spans(data, self.suffixes).values()]
         for where, names in self.created:

@@ -7,10 +7,11 @@ from typing import Final
 
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.examples import Example
+from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Operator
 from proxy.labelling.meant import faults
 from proxy.labelling.notices import Notices
-from proxy.labelling.picture import Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import read
 from proxy.labelling.trial import Bench, run
@@ -21,7 +22,7 @@ NOTICE: Final = "【AI生成】"
 _WORDS: Final = Words((("zh", NOTICE),))
 _BADGE: Final = ImageNotice(Words((("zh", "AI生成"),)))
 _ENVELOPE: Final[frozenset[Carrier]] = frozenset(("body", "header"))
-_OPERATOR: Final = Operator("EXAMPLE", "Example Ltd.", b"example" * 5, Notices([NOTICE]))
+_OPERATOR: Final = Operator(Issuer("EXAMPLE", b"example" * 5), "Example Ltd.", Notices([NOTICE]))
 _BOUNDS: Final = Bounds(whole_body=16 << 20, record=1 << 20)
 
 # A grey square of 64 x 64 pixels as a PNG, for whoever has no picture at hand.

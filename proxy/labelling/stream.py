@@ -56,7 +56,7 @@ class StreamLabeller:
         self._recognised = False
         self._harmless = False  # a record that holds nothing, or an error, was there
         self._error = False
-        self._member = dialect.stream_metadata if "body" in done.mark.carriers else None
+        self._member = dialect.stream_metadata if "body" in done.mark.terms.carriers else None
         self._awaits_metadata = self._member is not None
         if self._member is None:
             done.forgo("body")

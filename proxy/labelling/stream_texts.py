@@ -54,7 +54,7 @@ class Texts:
         if not mark.shown:
             return True
         expected = self._asked.units
-        if mark.suffix or expected is None or len(self.units) < expected:
+        if mark.terms.suffix or expected is None or len(self.units) < expected:
             return False
         return all(unit.skipped is not None for unit in self.units.values())
 
@@ -123,7 +123,7 @@ class Texts:
             if unit.reading.inside and not inside:
                 unit.first.clear()
                 unit.text, unit.held = "", False
-        if not unit.skipped and (mark.suffix or unit.reading.inside):
+        if not unit.skipped and (mark.terms.suffix or unit.reading.inside):
             unit.remember(pending.record, found)
         if at is None:
             return
@@ -151,14 +151,14 @@ class Texts:
             return
         # Reasoning that never ends is all that people see.
         text = unit.tail if ended and unit.reading.endless else unit.text
-        says = verdict(text, self._asked, self._done.mark.notices, ended=ended)
+        says = verdict(text, self._asked, self._done.mark.terms.notices, ended=ended)
         if says == "" and unit.reading.unclear and not ended:
             says = Wait.HOLD
         unit.held = says is Wait.HOLD
         if isinstance(says, Wait) or says == SILENT:  # text may follow yet, whatever has closed
             return
         unit.skipped = says
-        if says == "" and self._done.mark.prefix and unit.first:
+        if says == "" and self._done.mark.terms.prefix and unit.first:
             if self._asked.resumed and not unit.opened:
                 unit.skipped = RESUMED
             else:
@@ -174,11 +174,11 @@ class Texts:
             return
         at = think.visible(text, self._dialect.think) or 0
         if unit.skipped is None or unit.skipped == RESUMED:
-            says = verdict(text[at:], self._asked, mark.notices, ended=True, whole=True)
+            says = verdict(text[at:], self._asked, mark.terms.notices, ended=True, whole=True)
             assert isinstance(says, str)  # a whole text is never unclear
             unit.skipped, unit.closed, unit.held = says, True, False
             if says == "":
-                ours = mark.suffix and mark.notices.trailing(text)
+                ours = mark.terms.suffix and mark.terms.notices.trailing(text)
                 unit.placed = tuple(place for place in mark.shown if not (ours and place == "suffix"))
                 unit.skipped = "" if unit.placed or not mark.shown else ALREADY
         if "prefix" in unit.placed:
@@ -195,9 +195,9 @@ class Texts:
             return False
         if unit.reading.endless:
             return bool(self._done.mark.shown) and not unit.placed
-        if not self._done.mark.suffix or unit.skipped is None:
+        if not self._done.mark.terms.suffix or unit.skipped is None:
             return False
-        if self._done.mark.notices.trailing(unit.tail) is None:
+        if self._done.mark.terms.notices.trailing(unit.tail) is None:
             return True
         unit.skipped = "" if unit.placed else ALREADY
         return False
@@ -253,7 +253,7 @@ class Texts:
         record, found = unit.last
         text = mark.closing
         if (found.rule.mode or self._mode) == "cumulative":
-            text = (mark.prefix if "prefix" in unit.placed else "") + found.text + text
+            text = (mark.terms.prefix if "prefix" in unit.placed else "") + found.text + text
         if "suffix" not in unit.placed:
             unit.placed += ("suffix",)
         unit.skipped = ""

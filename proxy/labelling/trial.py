@@ -10,9 +10,11 @@ from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.picture import Picture, Studio, label_picture, linked
+from proxy.labelling.order import Studio
+from proxy.labelling.picture import Picture, linked
 from proxy.labelling.plan import Bounds, Label, framing, label
 from proxy.labelling.request import Asked
+from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
@@ -102,10 +104,10 @@ def _take(pieces: Sequence[Piece], plan: Label, bench: Bench, ran: Ran, out: lis
 def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:
     """A picture with its label; for one that is a URL, what the proxy would put there, without its secrets."""
     if picture.encoding != "url":
-        return label_picture(picture, bench.studio)
+        return label_picture(picture.order(), bench.studio)
     mark, public = picture.mark, (bench.home and bench.home.public) or ""
-    if mark.urls == "rewrite":
+    if mark.terms.urls == "rewrite":
         return f"{public}/countermark/media/...".encode(), linked(picture)
     produce_id = mark.of_item(picture.index).produce_id
-    placed = ("badge", *mark.envelope) if mark.badge else mark.envelope
+    placed = ("badge", *mark.terms.envelope) if mark.terms.badge else mark.terms.envelope
     return b"(fetched and labelled)", Item(produce_id, picture.kind, picture.unit, placed, "")

@@ -1,10 +1,11 @@
 """The badge: where the explicit label stands on a picture, in numbers (GB 45438-2025 clause 5.2).
 
-Law: the words' ink is at least 5 % of the picture's shorter side, and never too small to read; the plate stands in a
-corner as a viewer shows the picture, whole, or there is no badge but an error.
+Law: the ink of its letters is at least 5 % of the picture's shorter side, and never too small to read; the badge stands
+at an edge or in a corner as a viewer shows the picture, whole, or there is no badge but an error.
 
-White words stand on a black plate, which nothing shows through: the contrast is 21:1 on any picture (WCAG 2.2 asks for
-4.5:1, success criterion 1.4.3). All lengths are pixels; a box is left, top, right, bottom, the last two exclusive.
+It is a plate, white on black, which nothing shows through: the contrast is 21:1 on any picture (WCAG 2.2 asks for
+4.5:1, success criterion 1.4.3). Or it is letters with an outline of the opposite colour. All lengths are pixels; a box
+is left, top, right, bottom, the last two exclusive.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,11 @@ from typing import Literal
 
 from proxy.media.errors import BadgeError
 
-Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+Position = Literal[
+    "top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right",
+]  # fmt: skip
+Mark = Literal["generated", "modified"]
+Backing = Literal["auto", "plate", "outline"]
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
@@ -32,38 +37,55 @@ _MIRRORED_Y = frozenset((3, 4, 6, 7))
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A badge as policy asks for it: ``height`` is the least height of the ink, in parts of the shorter side."""
+    """A badge as policy asks for it.
+
+    ``words`` may be in several languages; they may be empty where there is a ``mark``, which tells what was made from
+    what was changed. ``height`` is the least height of the ink, in parts of the shorter side. ``backing`` is what the
+    letters stand on: a plate, no more than an outline, or an outline where that is legible (``auto``).
+    """
 
     words: str
-    corner: Corner = "bottom-right"
+    position: Position = "bottom-right"
     height: float = MINIMUM_HEIGHT
+    mark: Mark | None = None
+    backing: Backing = "auto"
 
 
 def ink_height(badge: Badge, size: Size) -> int:
-    """The least height of the words' ink, in whole pixels."""
+    """The least height of the letters' ink, in whole pixels."""
     return max(LEGIBLE_INK, ceil(badge.height * min(size)))
 
 
 def padding(ink: int) -> Size:
-    """What the plate adds on each side of the words, across and down."""
+    """What a plate adds on each side of the letters, across and down."""
     return ceil(ink * _PADDING_X), ceil(ink * _PADDING_Y)
 
 
-def place(badge: Badge, ink: int, plate: Size, size: Size) -> Box:
-    """Where a plate of the size ``plate`` stands on a picture of the displayed size ``size``.
+def place(badge: Badge, ink: int, extent: Size, size: Size) -> Box:
+    """Where a badge that covers ``extent`` stands on a picture of the displayed size ``size``.
 
     BadgeError where it does not fit; the margin to the edges gives way first.
     """
-    if plate[0] > size[0] or plate[1] > size[1]:
+    if extent[0] > size[0] or extent[1] > size[1]:
+        what = repr(badge.words) if badge.words.strip() else f"the mark {badge.mark!r}"
         raise BadgeError(
             f"a picture of {size[0]} x {size[1]} pixels is too small for a legible badge: "
-            f"{badge.words!r} takes {plate[0]} x {plate[1]}"
+            f"{what} takes {extent[0]} x {extent[1]}"
         )
-    vertical, _, horizontal = badge.corner.partition("-")
-    across, down = (min(ceil(ink * _MARGIN), outer - inner) for outer, inner in zip(size, plate, strict=True))
-    left = across if horizontal == "left" else size[0] - plate[0] - across
-    top = down if vertical == "top" else size[1] - plate[1] - down
-    return left, top, left + plate[0], top + plate[1]
+    edges = badge.position.split("-")
+    left, top = (
+        _along(ceil(ink * _MARGIN), outer - inner, near in edges, far in edges)
+        for outer, inner, near, far in zip(size, extent, ("left", "top"), ("right", "bottom"), strict=True)
+    )
+    return left, top, left + extent[0], top + extent[1]
+
+
+def _along(margin: int, room: int, near: bool, far: bool) -> int:
+    """Where on one axis: at the near edge, at the far one, or in the middle."""
+    margin = min(margin, room)
+    if near:
+        return margin
+    return room - margin if far else room // 2
 
 
 def displayed(orientation: int, size: Size) -> Size:

@@ -4,6 +4,7 @@ Law: reading takes every spelling and passes over what is no label; writing leav
 more carriers than any honest one has is refused, so that the work stays bounded.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,13 @@ from proxy.label.xmp import Statement
 from proxy.media.errors import MediaError
 
 MAX_CARRIERS = 16
+
+_PADDING = "\ufeff\0 \t\r\n"
+_KEY = re.compile(rf"{KEYWORD}[\0 \t\r\n:=]*(?=\{{)", re.IGNORECASE)
+_WRAPPED = re.compile(rf'\{{\s*"{KEYWORD}"', re.IGNORECASE)
+# What names no field of a label is not parsed: tools keep megabytes of JSON in pictures.
+_FIELD = re.compile(r'"(?:label|serviceprovider)"', re.IGNORECASE)
+_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 class Carrier(NamedTuple):
@@ -38,10 +46,32 @@ def labels(carriers: Iterable[Carrier]) -> tuple[Aigc, ...]:
     return tuple([label for carrier in carriers for label in carrier.labels])
 
 
+def decoded(data: bytes) -> str:
+    """Text whose encoding is not said, or said wrongly: UTF-16 where a byte order mark or zeros tell, else UTF-8."""
+    encoding = _MARKS.get(data[:2], "utf-8")
+    if len(data) >= 4 and any(data[:4]):
+        if not data[0] | data[2]:
+            encoding = "utf-16-be"
+        elif not data[1] | data[3]:
+            encoding = "utf-16-le"
+    return data.decode(encoding, "replace")
+
+
 def in_text(text: str) -> tuple[Aigc, ...]:
-    """The label that a text is, bare or wrapped, with or without the keyword before it; nothing where it is none."""
-    found = text.strip("\0 \t\r\n").removeprefix(KEYWORD).lstrip("\0 :=")
-    if not found.startswith("{"):
+    """The label that a text is, bare or wrapped, with or without the keyword before it; nothing where it is none.
+
+    Without the keyword, an object that has a ``Label`` and no other field of a label is somebody else's.
+    """
+    found = text.strip(_PADDING)
+    key = _KEY.match(found)
+    label = in_value(found[key.end() :] if key else found)
+    return label if key or _WRAPPED.match(found) or any(field for each in label for field in each[1:]) else ()
+
+
+def in_value(text: str) -> tuple[Aigc, ...]:
+    """The label that a text is which stands under a name that tells; nothing where it is none."""
+    found = text.strip(_PADDING)
+    if not found.startswith("{") or not _FIELD.search(found):
         return ()
     try:
         return (parse(found),)

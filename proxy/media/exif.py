@@ -6,115 +6,130 @@ block that cannot be read has no orientation and no label, as for any viewer.
 A block is a TIFF file, with or without the ``Exif`` identifier of JPEG before it.
 """
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from proxy.label.aigc import Aigc
-from proxy.media.carriers import Carrier, in_text
+from proxy.media import tags
+from proxy.media.carriers import Carrier, decoded, in_text
+from proxy.media.tags import Directory, Field, Layout
 
 IDENTIFIER = b"Exif\0\0"
 
 _ORIENTATION, _DESCRIPTION, _EXIF_IFD, _USER_COMMENT = 0x0112, 0x010E, 0x8769, 0x9286
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_NAMES = {_DESCRIPTION: "ImageDescription", _USER_COMMENT: "UserComment"}  # where labels are found
-_UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 7: 1}  # bytes per value: BYTE, ASCII, SHORT, LONG, UNDEFINED
+# Where labels are found: the first two as a guide has it, the others as tools that know no better place do.
+_NAMES = {
+    _DESCRIPTION: "ImageDescription",
+    _USER_COMMENT: "UserComment",
+    0x0131: "Software",
+    0x013B: "Artist",
+    0x8298: "Copyright",
+    0x9C9C: "XPComment",
+}
 _CODE_LENGTH = 8  # the character code that opens a UserComment
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-
-Span = tuple[int, int]
 
 
 def orientation(block: bytes) -> int:
     """How the picture is turned for display: 1 to 8, and 1 (upright) where nothing valid is said."""
-    order, base = _frame(block)
-    for tag, (start, end) in _fields(block, order, base):
-        if tag == _ORIENTATION and end - start == 2:
-            (value,) = struct.unpack_from(order + "H", block, start)
-            return int(value) if 1 <= value <= 8 else 1
+    tiff = block.removeprefix(IDENTIFIER)
+    layout = tags.layout(tiff)
+    if layout is None:
+        return 1
+    first = tags.directory(tiff, layout, layout.offset(tiff, layout.first))
+    return turned(tiff, layout, first)
+
+
+def turned(tiff: bytes, layout: Layout, directory: Directory) -> int:
+    """The orientation that a directory says: 1 to 8, and 1 where it says nothing valid."""
+    for field in directory.fields:
+        if (field.tag, field.kind, field.amount) == (_ORIENTATION, tags.SHORT, 1):
+            (value,) = tags.numbers(tiff, layout, field)
+            return value if 1 <= value <= 8 else 1
     return 1
 
 
 def carriers(block: bytes) -> list[Carrier]:
-    """UserComment and ImageDescription, where they hold a label."""
-    return [Carrier(f"EXIF {_NAMES[tag]}", (label,)) for tag, _, label in _labelled(block)]
+    """UserComment, ImageDescription and other text fields, where they hold a label."""
+    return [carrier(field, label) for field, label in _labelled(block.removeprefix(IDENTIFIER))]
+
+
+def carrier(field: Field, label: Aigc) -> Carrier:
+    """A text field with a label, by its name."""
+    return Carrier(f"EXIF {_NAMES[field.tag]}", (label,))
 
 
 def without_labels(block: bytes) -> bytes:
     """The same block with zeros in place of every label."""
+    tiff = block.removeprefix(IDENTIFIER)
+    base = len(block) - len(tiff)
     blank = bytearray(block)
-    for _, (start, end), _ in _labelled(block):
-        blank[start:end] = bytes(end - start)
+    for field, _ in _labelled(tiff):
+        start = _words(tiff, field)
+        blank[base + start : base + field.end] = bytes(field.end - start)
     return bytes(blank)
 
 
 def without_thumbnail(block: bytes) -> bytes:
     """The same block without the small second picture: the link to its IFD is zero, and zeros stand for its JPEG."""
-    order, base = _frame(block)
-    if not order or len(block) < base + 8:
+    tiff = block.removeprefix(IDENTIFIER)
+    layout = tags.layout(tiff)
+    if layout is None:
         return block
-    (ifd,) = struct.unpack_from(order + "I", block, base + 4)
-    if base + ifd + 2 > len(block):
+    first = tags.directory(tiff, layout, layout.offset(tiff, layout.first))
+    if not first.next or first.end > len(tiff):
         return block
-    (entries,) = struct.unpack_from(order + "H", block, base + ifd)
-    link = base + ifd + 2 + 12 * entries
-    if not any(block[link : link + 4]) or link + 4 > len(block):
-        return block
-    (second,) = struct.unpack_from(order + "I", block, link)
-    said = {tag: span for tag, span in _directory(block, order, base, base + second) if span[1] - span[0] == 4}
+    second = tags.directory(tiff, layout, first.next)
+    base = len(block) - len(tiff)
     blank = bytearray(block)
-    blank[link : link + 4] = bytes(4)
+    blank[base + first.link : base + first.end] = bytes(layout.word)
+    said = {
+        field.tag: tags.numbers(tiff, layout, field)[0]
+        for field in second.fields
+        if (field.kind, field.amount) == (tags.LONG, 1)
+    }
     if _THUMBNAIL in said and _THUMBNAIL_LENGTH in said:
-        (offset,) = struct.unpack_from(order + "I", block, said[_THUMBNAIL][0])
-        (length,) = struct.unpack_from(order + "I", block, said[_THUMBNAIL_LENGTH][0])
-        start, end = base + offset, min(base + offset + length, len(block))
-        if block.startswith(b"\xff\xd8", start, end):
-            blank[start:end] = bytes(end - start)
+        start = said[_THUMBNAIL]
+        end = min(start + said[_THUMBNAIL_LENGTH], len(tiff))
+        if tiff.startswith(b"\xff\xd8", start, end):
+            blank[base + start : base + end] = bytes(end - start)
     return bytes(blank)
 
 
-def _labelled(block: bytes) -> Iterator[tuple[int, Span, Aigc]]:
-    order, base = _frame(block)
-    for tag, (start, end) in _fields(block, order, base):
-        if tag not in _NAMES:
-            continue
-        encoding = "utf-8"
-        if tag == _USER_COMMENT:
-            if block.startswith(b"UNICODE\0", start, end):
-                encoding = "utf-16-le" if order == "<" else "utf-16-be"
-            # The code is shorter than its eight bytes in some files.
-            brace = block.find(b"{", start, end)
-            start = min(start + _CODE_LENGTH, end if brace < 0 else brace)
-        for label in in_text(block[start:end].decode(encoding, "replace").strip("\ufeff")):
-            yield tag, (start, end), label
+def inner(tiff: bytes, layout: Layout, directory: Directory) -> Directory | None:
+    """The EXIF directory that another one points to."""
+    field = directory.find(_EXIF_IFD)
+    if field is None or field.kind not in tags.OFFSETS or field.amount != 1:
+        return None
+    return tags.directory(tiff, layout, tags.numbers(tiff, layout, field)[0])
 
 
-def _frame(block: bytes) -> tuple[str, int]:
-    """The byte order for struct, empty where the block is no TIFF, and the place that offsets count from."""
-    base = len(IDENTIFIER) if block.startswith(IDENTIFIER) else 0
-    return _ORDERS.get(block[base : base + 4], ""), base
+def labelled(tiff: bytes, fields: Iterable[Field]) -> Iterator[tuple[Field, Aigc]]:
+    """The text fields that hold a label, and the label."""
+    for field in fields:
+        if field.tag in _NAMES and field.start < field.end <= len(tiff):
+            for label in in_text(_text(tiff, field)):
+                yield field, label
 
 
-def _fields(block: bytes, order: str, base: int) -> Iterator[tuple[int, Span]]:
-    """The fields of IFD0, then those of the EXIF IFD: tag, and where the value stands."""
-    if not order or len(block) < base + 8:
+def _labelled(tiff: bytes) -> Iterator[tuple[Field, Aigc]]:
+    """The fields of the first directory with a label, then those of the EXIF directory."""
+    layout = tags.layout(tiff)
+    if layout is None:
         return
-    (ifd,) = struct.unpack_from(order + "I", block, base + 4)
-    inner = None
-    for tag, span in _directory(block, order, base, base + ifd):
-        if tag == _EXIF_IFD and span[1] - span[0] == 4:
-            (inner,) = struct.unpack_from(order + "I", block, span[0])
-        yield tag, span
-    if inner is not None:
-        yield from _directory(block, order, base, base + inner)
+    first = tags.directory(tiff, layout, layout.offset(tiff, layout.first))
+    second = inner(tiff, layout, first)
+    yield from labelled(tiff, (*first.fields, *(second.fields if second else ())))
 
 
-def _directory(block: bytes, order: str, base: int, ifd: int) -> Iterator[tuple[int, Span]]:
-    if ifd + 2 > len(block):
-        return
-    (entries,) = struct.unpack_from(order + "H", block, ifd)
-    for entry in range(ifd + 2, min(ifd + 2 + 12 * entries, len(block) - 11), 12):
-        tag, kind, count, offset = struct.unpack_from(order + "HHII", block, entry)
-        length = _UNIT.get(kind, 0) * count
-        start = entry + 8 if length <= 4 else base + offset
-        if length and start + length <= len(block):
-            yield tag, (start, start + length)
+def _text(tiff: bytes, field: Field) -> str:
+    # A UserComment says that it is Unicode, but not in which byte order: the block's is right, others are found, too.
+    return decoded(tiff[_words(tiff, field) : field.end])
+
+
+def _words(tiff: bytes, field: Field) -> int:
+    """Where the words of a text field begin: in a UserComment, behind the code for its encoding."""
+    if field.tag != _USER_COMMENT:
+        return field.start
+    # The code is shorter than its eight bytes in some files.
+    brace = tiff.find(b"{", field.start, field.end)
+    return min(field.start + _CODE_LENGTH, field.end if brace < 0 else brace)

@@ -37,3 +37,16 @@ class Format(Protocol):
 
     def has_manifest(self, data: bytes) -> bool:
         """Whether the file holds a C2PA manifest, which ``write`` and ``pixels.stamp`` drop."""
+
+
+class Convertible(Protocol):
+    """A file format that has no place for a label, so that only another format can carry one for the same picture."""
+
+    TYPES: tuple[str, ...]
+    """As for ``Format``."""
+
+    def sniff(self, data: bytes) -> bool:
+        """As for ``Format``."""
+
+    def size(self, data: bytes) -> tuple[int, int]:
+        """As for ``Format``."""

@@ -1,9 +1,12 @@
 """Every format that can be labelled, in one list; the order is that of ``find``."""
 
-from proxy.media import jpeg, png
-from proxy.media.format import Format
+from proxy.media import avif, bmp, gif, heif, jpeg, jxl, png, svg, tiff, webp
+from proxy.media.format import Convertible, Format
 
-FORMATS: tuple[Format, ...] = (png, jpeg)
+FORMATS: tuple[Format, ...] = (png, jpeg, gif, tiff, webp, avif, heif, jxl, svg)
+
+# These have no place for a label: they are converted, or nothing is done to them. Policies call them by these names.
+CONVERTIBLE: dict[str, Convertible] = {"bmp": bmp}
 
 
 def find(data: bytes) -> Format | None:

@@ -2,19 +2,19 @@
 
 Law: a chunk that carries no label is copied byte for byte, in its place. The label goes into an uncompressed ``iTXt``
 chunk with the keyword ``XML:com.adobe.xmp`` (TC260-PG-20259A); ``AIGC`` text chunks and EXIF are read, never written.
-A file is whole or it is an error: every critical chunk's CRC holds and ``IEND`` is there.
+A file is whole or it is an error: the CRC of every critical chunk and every frame holds, and ``IEND`` is there.
 """
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isal.isal_zlib import crc32
 
 from proxy.label.aigc import KEYWORD, MAX_TEXT, Aigc
 from proxy.label.xmp import Statement
-from proxy.media import exif
-from proxy.media.carriers import Carrier, check_count, in_text, labels, one_packet, xmp_carrier
+from proxy.media import apng, exif, raw_profile
+from proxy.media.carriers import Carrier, check_count, decoded, in_text, in_value, labels, one_packet, xmp_carrier
 from proxy.media.errors import MediaError
 
 TYPES: tuple[str, ...] = ("image/png", "image/apng", "image/vnd.mozilla.apng")
@@ -41,6 +41,10 @@ class Header:
     def row_bytes(self) -> int:
         """The bytes of one row of pixels, without its filter byte."""
         return (self.width * self.depth * _CHANNELS[self.colour] + 7) // 8
+
+    def sized(self, width: int, height: int) -> "Header":
+        """The header that a picture of another size would have, all else the same."""
+        return replace(self, width=width, height=height)
 
     def pack(self) -> bytes:
         """The chunk's data."""
@@ -80,9 +84,8 @@ def carriers(data: bytes) -> list[Carrier]:
             found += exif.carriers(bytes(chunk.data))
         elif _is_xmp(chunk):
             found.append(xmp_carrier(f"{chunk.kind.decode()} {_XMP}", _text(chunk)))
-        elif _is_label(chunk):
-            text = _text(chunk).decode("utf-8", "replace")
-            found.append(Carrier(f"{chunk.kind.decode()} {_keyword(chunk)}", in_text(text)))
+        elif label := _label(chunk):
+            found.append(Carrier(f"{chunk.kind.decode()} {_keyword(chunk)}", label))
     return found
 
 
@@ -118,6 +121,11 @@ def orientation(chunks: list[Chunk]) -> int:
     return next((exif.orientation(bytes(chunk.data)) for chunk in chunks if chunk.kind == b"eXIf"), 1)
 
 
+def animation(header: Header, chunks: list[Chunk]) -> list[apng.Picture]:
+    """The pictures of an animation, in the order of the file; none where the picture is still."""
+    return apng.animation((header.width, header.height), [(chunk.kind, chunk.data) for chunk in chunks])
+
+
 def parse(data: bytes) -> tuple[Header, list[Chunk], memoryview]:
     """The header, every chunk from IHDR to IEND, and whatever follows IEND. MediaError where the file is not whole."""
     header = _header(data)
@@ -136,12 +144,16 @@ def parse(data: bytes) -> tuple[Header, list[Chunk], memoryview]:
             raise MediaError("the PNG has a chunk with no name, or too many chunks")
         chunk = Chunk(kind, view[position + 8 : end - 4], view[position:end])
         # Bit 5 of the first letter is clear in critical chunks (section 5.4).
-        if not kind[0] & 0x20 and crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+        needed = not kind[0] & 0x20 or kind in apng.CHUNKS
+        if needed and crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
             raise MediaError(f"the PNG's {kind.decode()} chunk is damaged: its CRC does not match")
         chunks.append(chunk)
         position = end
     _check_order(header, [chunk.kind for chunk in chunks])
-    check_count(sum(chunk.kind == b"eXIf" or _is_xmp(chunk) or _is_label(chunk) for chunk in chunks))
+    animation(header, chunks)
+    check_count(
+        sum(chunk.kind == b"eXIf" or _is_xmp(chunk) or _is_named(chunk) or _is_profile(chunk) for chunk in chunks)
+    )
     return header, chunks, view[position:]
 
 
@@ -200,8 +212,33 @@ def _is_xmp(chunk: Chunk) -> bool:
     return _keyword(chunk) == _XMP
 
 
+def _is_named(chunk: Chunk) -> bool:
+    """Whether the keyword contains AIGC, as GB 45438 Appendix E a) asks."""
+    return KEYWORD in _keyword(chunk).upper()
+
+
+def _is_profile(chunk: Chunk) -> bool:
+    return _keyword(chunk) in raw_profile.KEYWORDS
+
+
 def _is_label(chunk: Chunk) -> bool:
-    return _keyword(chunk).upper() == KEYWORD
+    return _keyword(chunk).upper() == KEYWORD or bool(_label(chunk))
+
+
+def _label(chunk: Chunk) -> tuple[Aigc, ...]:
+    """The labels in a text chunk; one whose keyword does not tell is looked at where it is not compressed."""
+    if _is_named(chunk):
+        text = decoded(_text(chunk))
+        return in_text(text) or in_value(text)
+    if _is_profile(chunk):
+        return raw_profile.in_profile(_text(chunk))
+    if _is_xmp(chunk) or not _keyword(chunk) or _is_compressed(chunk):
+        return ()
+    return in_text(decoded(_text(chunk)))
+
+
+def _is_compressed(chunk: Chunk) -> bool:
+    return chunk.kind == b"zTXt" or (chunk.kind == b"iTXt" and bytes(chunk.data[:81]).partition(b"\0")[2][:1] == b"\1")
 
 
 def _text(chunk: Chunk) -> bytes:

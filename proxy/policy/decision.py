@@ -9,10 +9,27 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["Carrier", "Corner", "Decision", "ImageNotice", "OnFailure", "Position", "TextNotice", "Words"]
+__all__ = [
+    "Backing",
+    "BadgeMark",
+    "BadgePosition",
+    "Carrier",
+    "Convertible",
+    "Decision",
+    "ImageNotice",
+    "OnFailure",
+    "Position",
+    "TextNotice",
+    "Undrawable",
+    "Words",
+]
 
 Position = Literal["start", "end", "both"]
-Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+BadgePosition = Literal["top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"]
+BadgeMark = Literal["generated", "modified"]
+Backing = Literal["auto", "plate", "outline"]
+Undrawable = Literal["refuse", "metadata"]
+Convertible = Literal["bmp"]
 OnFailure = Literal["block", "pass"]
 Carrier = Literal["body", "header", "disclosure", "xmp"]
 
@@ -22,7 +39,8 @@ RANGES = 32
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One notice in several languages: pairs of a BCP 47 tag and the words, the default first."""
+    """One notice in several languages: pairs of a BCP 47 tag and the words, the default first; none at all where a
+    badge is a mark and nothing else."""
 
     by_language: tuple[tuple[str, str], ...]
 
@@ -30,8 +48,10 @@ class Words:
         """The words for a request's Accept-Language value (RFC 9110 12.5.4), found by RFC 4647 3.4 lookup.
 
         A range that nothing fits, ``*``, an empty or a malformed value lead to the default: the law asks for a notice
-        in any case, so there is no answer "none".
+        in any case, so there is no answer "none" where there are words.
         """
+        if not self.by_language:
+            return ""
         if not accept_language or len(self.by_language) == 1:
             return self.by_language[0][1]
         return _pick(self.by_language, accept_language)
@@ -86,11 +106,21 @@ class TextNotice:
 
 @dataclass(frozen=True, slots=True)
 class ImageNotice:
-    """Words drawn on the picture. ``height`` is a fraction of the shorter side, 0.05 or more (GB 45438-2025 5.2)."""
+    """A badge drawn on the picture: words, the European Union's AI mark, or both.
+
+    position: a corner, or the middle of an edge, as the picture is shown (GB 45438-2025 5.2); height: a fraction of the
+    shorter side, 0.05 or more (there, too); mark: which mark of the Code of Practice on the marking and labelling of
+    AI-generated content; backing: what the letters stand on, a plate or an outline of their own, or whichever is
+    legible. undrawable: what becomes of a sound picture on which no badge can be drawn (too small, a form that cannot
+    be decoded): a label that cannot be put in, or one in the metadata alone.
+    """
 
     words: Words
-    corner: Corner = "bottom-right"
+    position: BadgePosition = "bottom-right"
     height: float = 0.05
+    mark: BadgeMark | None = None
+    backing: Backing = "auto"
+    undrawable: Undrawable = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +128,15 @@ class Decision:
     """What one response must carry, and why.
 
     metadata names the carriers to write: "body", "header", "disclosure", "xmp". on_failure says what happens when it
-    cannot be done. because names the rules that spoke, as "policy/rule", in a fixed order.
+    cannot be done. because names the rules that spoke, as "policy/rule", in a fixed order. convert names the formats
+    of pictures that have no place for metadata and may become PNG.
     """
 
     notice: TextNotice | ImageNotice | None = None
     metadata: frozenset[Carrier] = frozenset()
     on_failure: OnFailure = "block"
     because: tuple[str, ...] = ()
+    convert: frozenset[Convertible] = frozenset()
 
     @property
     def acts(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.policy.decision import Decision
+from proxy.policy.decision import Decision, ImageNotice
 from proxy.policy.errors import Fault
 from proxy.policy.model import Policy
 from proxy.policy.policies import Rules
@@ -26,14 +26,17 @@ def check_examples(policy: Policy) -> tuple[Fault, ...]:
 
 
 def _fields(decision: Decision) -> Iterator[tuple[str, object]]:
-    """A decision in the words of an example; what a notice of the other kind would have is absent."""
+    """A decision in the words of an example; what only a notice of the other kind has is absent."""
     yield "rule", decision.because[0].partition("/")[2] if decision.because else "none"
     yield "metadata", decision.metadata
+    yield "convert", decision.convert
     yield "on_failure", decision.on_failure
     if decision.notice is not None:
-        yield "words", decision.notice.words.by_language[0][1]
-        yield "position", getattr(decision.notice, "position", None)
-        yield "corner", getattr(decision.notice, "corner", None)
+        yield "words", decision.notice.words.pick("") or None
+        yield "position", decision.notice.position
+    if isinstance(decision.notice, ImageNotice):
+        for name in ("height", "mark", "backing", "undrawable"):
+            yield name, getattr(decision.notice, name)
 
 
 def _shown(value: object) -> str:

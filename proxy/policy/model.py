@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from proxy.policy.conditions import KINDS, When
-from proxy.policy.decision import Carrier, Corner, OnFailure, TextNotice, Words
+from proxy.policy.decision import (
+    Backing,
+    BadgeMark,
+    BadgePosition,
+    Carrier,
+    Convertible,
+    OnFailure,
+    TextNotice,
+    Undrawable,
+    Words,
+)
 from proxy.policy.facts import Facts
 
 __all__ = ["BadgeTerms", "Example", "Policy", "Rule"]
@@ -15,16 +25,21 @@ __all__ = ["BadgeTerms", "Example", "Policy", "Rule"]
 
 @dataclass(frozen=True, slots=True)
 class BadgeTerms:
-    """What a rule asks of the badge on a picture. ``corner`` is None where the rule leaves the choice to others."""
+    """What a rule asks of the badge on a picture, as in ImageNotice. ``position`` is None where the rule leaves the
+    choice to others."""
 
     words: Words
-    corner: Corner | None
+    position: BadgePosition | None
     height: float
+    mark: BadgeMark | None = None
+    backing: Backing = "auto"
+    undrawable: Undrawable = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: to which responses it applies, what they must carry, and the clause of the law that says so."""
+    """One rule: to which responses it applies, what they must carry, and the clause of the law that says so.
+    ``convert`` names the formats of pictures that may become PNG for it."""
 
     id: str
     when: When
@@ -32,6 +47,7 @@ class Rule:
     notice: TextNotice | BadgeTerms | None
     metadata: frozenset[Carrier]
     on_failure: OnFailure
+    convert: frozenset[Convertible] = frozenset()
 
     @property
     def kinds(self) -> tuple[str, ...]:

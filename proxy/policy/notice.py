@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import cast, get_args
 
 from proxy.label.words import missing_elements
-from proxy.policy.decision import Corner, Position, TextNotice, Words
+from proxy.policy.decision import Backing, BadgeMark, BadgePosition, Position, TextNotice, Undrawable, Words
 from proxy.policy.errors import Path
 from proxy.policy.model import BadgeTerms
 from proxy.policy.reader import Reader, named
 
-__all__ = ["REQUIREMENTS", "badge", "bracketed", "text_notice"]
+__all__ = ["REQUIREMENTS", "badge", "bracketed", "height", "text_notice"]
 
 BRACKETS = {"【": "】", "[": "]", "（": "）", "(": ")"}
 LONGEST = 200
@@ -49,13 +49,25 @@ def text_notice(reader: Reader, value: object, path: Path, requires: str) -> Tex
 
 
 def badge(reader: Reader, value: object, path: Path, requires: str) -> BadgeTerms:
-    """``{words, corner, height}``, read; ``height`` becomes a fraction of the picture's shorter side."""
-    pairs = reader.mapping(value, path, required=["words"], optional=["corner", "height"])
-    words = _words(reader, pairs.get("words"), (*path, "words"), requires, seen)
-    corner = None
-    if "corner" in pairs:
-        corner = cast(Corner, reader.choice(pairs["corner"], (*path, "corner"), get_args(Corner)))
-    return BadgeTerms(words, corner, _height(reader, pairs.get("height", LOWEST), (*path, "height")))
+    """``{words, position, height, mark, backing, undrawable}``, read; ``height`` becomes a fraction of the picture's
+    shorter side. Words may be left out where there is a mark, unless the policy asks for some."""
+    marked = isinstance(value, dict) and value.get("mark") is not None and not requires
+    choices = {"position": BadgePosition, "mark": BadgeMark, "backing": Backing, "undrawable": Undrawable}
+    needed, free = ([], ["words"]) if marked else (["words"], [])
+    pairs = reader.mapping(value, path, required=needed, optional=[*free, "height", *choices])
+    chosen = {
+        name: reader.choice(pairs[name], (*path, name), get_args(choice))
+        for name, choice in choices.items()
+        if name in pairs
+    }
+    return BadgeTerms(
+        words=_words(reader, pairs["words"], (*path, "words"), requires, seen) if "words" in pairs else Words(()),
+        position=cast(BadgePosition | None, chosen.get("position")),
+        height=height(reader, pairs.get("height", LOWEST), (*path, "height")),
+        mark=cast(BadgeMark | None, chosen.get("mark")),
+        backing=cast(Backing, chosen.get("backing", "auto")),
+        undrawable=cast(Undrawable, chosen.get("undrawable", "refuse")),
+    )
 
 
 def seen(words: str) -> str:
@@ -106,16 +118,17 @@ def _words(reader: Reader, value: object, path: Path, requires: str, check: Call
     return Words(tuple(read) or (("und", ""),))
 
 
-def _height(reader: Reader, value: object, path: Path) -> float:
-    height: float | None = None
+def height(reader: Reader, value: object, path: Path) -> float:
+    """A badge's height, ``5 %`` or 0.05, as a fraction of the shorter side."""
+    share: float | None = None
     if isinstance(value, str) and (per_cent := _PER_CENT.fullmatch(value)):
-        height = float(per_cent[1]) / 100
+        share = float(per_cent[1]) / 100
     elif isinstance(value, float):
-        height = value
-    if height is None:
+        share = value
+    if share is None:
         reader.fault(path, f"must be a share of the shorter side such as 5 % or 0.05, not {named(value)}")
-    elif not LOWEST <= height <= HIGHEST:
-        reader.fault(path, f"must lie between {LOWEST:.0%} and {HIGHEST:.0%} of the shorter side, not at {height:.4g}")
+    elif not LOWEST <= share <= HIGHEST:
+        reader.fault(path, f"must lie between {LOWEST:.0%} and {HIGHEST:.0%} of the shorter side, not at {share:.4g}")
     else:
-        return height
+        return share
     return LOWEST

@@ -12,11 +12,21 @@ from datetime import date
 from typing import Any, cast, get_args
 
 from proxy.policy.conditions import FACTS, KINDS, When
-from proxy.policy.decision import Carrier, Corner, OnFailure, Position, TextNotice
+from proxy.policy.decision import (
+    Backing,
+    BadgeMark,
+    BadgePosition,
+    Carrier,
+    Convertible,
+    OnFailure,
+    Position,
+    TextNotice,
+    Undrawable,
+)
 from proxy.policy.errors import Path, PolicyError
 from proxy.policy.facts import Facts
 from proxy.policy.model import BadgeTerms, Example, Policy, Rule
-from proxy.policy.notice import REQUIREMENTS, badge, bracketed, text_notice
+from proxy.policy.notice import REQUIREMENTS, badge, bracketed, height, text_notice
 from proxy.policy.patterns import path_faults
 from proxy.policy.reach import unreachable
 from proxy.policy.reader import Reader, closest, named
@@ -119,7 +129,7 @@ def _rules(reader: Reader, value: object, requires: str, on_failure: OnFailure) 
 
 def _rule(reader: Reader, value: object, path: Path, requires: str, on_failure: OnFailure) -> Rule:
     pairs = reader.mapping(
-        value, path, required=["id", "clause"], optional=["when", "notice", "metadata", "on_failure"]
+        value, path, required=["id", "clause"], optional=["when", "notice", "metadata", "convert", "on_failure"]
     )
     when = _when(reader, pairs.get("when", {}), (*path, "when"))
     rule_id = _id(reader, pairs["id"], (*path, "id")) if "id" in pairs else ""
@@ -140,6 +150,8 @@ def _rule(reader: Reader, value: object, path: Path, requires: str, on_failure: 
     if isinstance(value, dict) and "notice" not in pairs and "metadata" not in pairs:
         reader.fault(path, "the rule asks for nothing: give a notice or metadata, or say metadata: [] if that is meant")
     metadata = _metadata(reader, pairs.get("metadata", []), (*path, "metadata"), kinds)
+    if "convert" in pairs and kinds != ("image",):
+        reader.fault((*path, "convert"), "only pictures are converted: say when: {kind: image}")
     return Rule(
         id=rule_id,
         when=when,
@@ -147,6 +159,7 @@ def _rule(reader: Reader, value: object, path: Path, requires: str, on_failure: 
         notice=notice,
         metadata=metadata,
         on_failure=_on_failure(reader, pairs.get("on_failure", on_failure), (*path, "on_failure")),
+        convert=_convert(reader, pairs.get("convert", []), (*path, "convert")),
     )
 
 
@@ -194,12 +207,17 @@ def _metadata(reader: Reader, value: object, path: Path, kinds: tuple[str, ...])
     return frozenset(carriers)
 
 
+def _convert(reader: Reader, value: object, path: Path) -> frozenset[Convertible]:
+    formats = [reader.choice(member, at, get_args(Convertible)) for at, member in reader.items(value, path)]
+    return frozenset(cast(list[Convertible], formats))
+
+
 def _examples(reader: Reader, value: object, rules: set[str]) -> tuple[Example, ...]:
     examples: list[Example] = []
     for at, member in reader.items(value, ("examples",)):
         pairs = reader.mapping(member, at, required=["facts", "decision"])
         facts = _facts(reader, pairs["facts"], (*at, "facts")) if "facts" in pairs else Facts(kind="text")
-        decision = _expected(reader, pairs.get("decision", {}), (*at, "decision"), rules)
+        decision = _expected(reader, pairs.get("decision", {}), (*at, "decision"), rules, facts.kind)
         examples.append(Example(facts, decision))
     return tuple(examples)
 
@@ -216,20 +234,27 @@ def _facts(reader: Reader, value: object, path: Path) -> Facts:
     return Facts(**read)
 
 
-def _expected(reader: Reader, value: object, path: Path, rules: set[str]) -> dict[str, object]:
-    """The fields of a decision that an example names; ``rule: none`` says that no rule speaks."""
+def _expected(reader: Reader, value: object, path: Path, rules: set[str], kind: str) -> dict[str, object]:
+    """The fields of a decision about this kind of content that an example names; ``rule: none`` says that no rule
+    speaks."""
     fields: dict[str, tuple[str, ...]] = {
         "rule": (*sorted(rules), "none"),
-        "position": get_args(Position),
-        "corner": get_args(Corner),
+        "position": get_args(Position if kind == "text" else BadgePosition),
+        "mark": get_args(BadgeMark),
+        "backing": get_args(Backing),
+        "undrawable": get_args(Undrawable),
         "on_failure": get_args(OnFailure),
     }
-    pairs = reader.mapping(value, path, optional=["rule", "words", "position", "corner", "metadata", "on_failure"])
+    pairs = reader.mapping(value, path, optional=[*fields, "words", "height", "metadata", "convert"])
     expected: dict[str, object] = {}
     for name, member in pairs.items():
         at = (*path, name)
         if name == "metadata":
             expected[name] = frozenset(reader.choice(one, where, CARRIERS) for where, one in reader.items(member, at))
+        elif name == "convert":
+            expected[name] = _convert(reader, member, at)
+        elif name == "height":
+            expected[name] = height(reader, member, at)
         elif name == "words":
             expected[name] = reader.text(member, at)
         elif name == "rule" and (not isinstance(member, str) or member not in fields["rule"]):

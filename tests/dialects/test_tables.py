@@ -11,7 +11,7 @@ import pytest
 
 from proxy.dialects.examples import Example
 from proxy.dialects.paths import MISSING
-from proxy.labelling.picture import Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.rehearsal import rehearse
 from proxy.settings_dialects import read_table
 from proxy.shipped import dialect_sources, font

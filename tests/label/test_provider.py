@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.label.errors import LabelError
-from proxy.label.provider import check_provider
+from proxy.label.provider import Code, check_provider, read_code
 
 # Seen in public files; all of them have a valid credit code.
 REAL = [
@@ -56,3 +56,24 @@ def test_one_wrong_character_never_passes_the_check_digit(code: str) -> None:
         other = "2" if code[position] != "2" else "3"
         with pytest.raises(LabelError, match="check digit"):
             check_provider(code[:position] + other + code[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("expected", "value"),
+    [
+        (Code("91110102MACQD9K640", True, "generation", "8705"), "001191110102MACQD9K64018705"),
+        (Code("91110102MACQD9K640", True, "propagation", "8705"), "001191110102MACQD9K64028705"),
+        (Code("91110108MA01KP2T5U", True, "", ""), "001191110108MA01KP2T5U00000"),
+        (Code("000000000000000000", False, "generation", "0001"), "002100000000000000000010001"),
+        (None, "ACME"),
+        (None, ""),
+        (None, "001191110102macqd9k64018705"),
+    ],
+)
+def test_a_code_in_its_parts(expected: Code | None, value: str) -> None:
+    assert expected == read_code(value)
+
+
+def test_a_code_that_is_not_well_formed_has_no_parts() -> None:
+    with pytest.raises(LabelError, match="check digit"):
+        read_code("001191110102MACQD9K65018705")

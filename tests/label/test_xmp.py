@@ -1,6 +1,10 @@
 """XMP packets: one label in, everything else kept, every form read, nothing clever accepted."""
 
+import json
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.label.aigc import Aigc
 from proxy.label.errors import LabelError
-from proxy.label.xmp import MAX_PACKET, Statement, every, packet, read
+from proxy.label.xmp import MAX_PACKET, Statement, every, packet, properties, read, without
 
 OLD = Aigc.first_write("doubao", "7642551196644884771")
 NEW = Aigc.first_write("ACME", "0a1b", '{"a":"b"}')
@@ -153,3 +157,74 @@ def test_any_prefix_is_refused_or_read(data: st.DataObject) -> None:
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     with pytest.raises(LabelError):
         every(cut)
+
+
+# --- The system that made the picture ---------------------------------------------------------------------------------
+
+
+def said(existing: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found = properties(existing)
+    return found.get("AISystemUsed", ()), found.get("AISystemVersionUsed", ())
+
+
+NAMED = rdf("<rdf:Description e:AISystemVersionUsed='1'><e:AISystemUsed>Theirs</e:AISystemUsed></rdf:Description>")
+
+
+@pytest.mark.parametrize(
+    ("expected", "statement", "existing"),
+    [
+        (((), ()), Statement(NEW), None),
+        ((("Ours",), ()), Statement(NEW, system="Ours"), None),
+        ((("Ours",), ("2",)), Statement(NEW, system="Ours", system_version="2"), None),
+        ((("模型 <3> & \"co\"",), ("2",)), Statement(NEW, system="模型 <3> & \"co\"", system_version="2"), None),
+        (((), ()), Statement(NEW), rdf("")),
+        ((("Ours",), ("2",)), Statement(NEW, system="Ours", system_version="2"), rdf("")),
+        ((("Theirs",), ("1",)), Statement(NEW), NAMED),
+        ((("Ours",), ("2",)), Statement(NEW, system="Ours", system_version="2"), NAMED),
+        ((("Ours",), ()), Statement(NEW, system="Ours"), NAMED),  # their version is not of our system
+    ],
+)  # fmt: skip
+def test_the_system_is_said_once_and_theirs_outlives_silence(
+    expected: tuple[tuple[str, ...], tuple[str, ...]], statement: Statement, existing: bytes | None
+) -> None:
+    once = packet(statement, existing)
+    assert said(once) == expected
+    assert packet(statement, once) == once
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")).map(str.strip))
+def test_any_name_of_a_system_is_read_back(name: str) -> None:
+    assert said(packet(Statement(NEW, system=name)))[0] == ((name,) if name else ())
+
+
+@pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="exiftool is not installed: the independent reader is missing"
+)
+def test_exiftool_reads_the_system_beside_the_label(tmp_path: Path) -> None:
+    statement = Statement(NEW, "compositeWithTrainedAlgorithmicMedia", "模型 <3>", "2025-09 & later")
+    for name, existing in (("new", None), ("merged", NAMED), ("beside others", LABELLED["with other properties"])):
+        (tmp_path / f"{name}.xmp").write_bytes(packet(statement, existing))
+    command = ["exiftool", "-json", "-n", "-a", "-G1", "-XMP:all", str(tmp_path)]
+    shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert len(shown) == 3
+    for found in shown:
+        assert json.loads(found["XMP-TC260:Aigc"]) == NEW.document()
+        assert found["XMP-iptcExt:AISystemUsed"] == "模型 <3>"
+        assert found["XMP-iptcExt:AISystemVersionUsed"] == "2025-09 & later"
+        assert found["XMP-iptcExt:DigitalSourceType"] == SOURCE + "compositeWithTrainedAlgorithmicMedia"
+
+
+# --- Without a label --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("existing", LABELLED.values(), ids=LABELLED)
+def test_a_label_can_go_and_all_else_stays(existing: bytes) -> None:
+    bare = without(existing)
+    assert every(bare) == ()
+    assert without(bare) == bare
+    assert packet(Statement(NEW), bare) == packet(Statement(NEW), existing)
+
+
+def test_nothing_goes_where_nothing_is_said() -> None:
+    plain = rdf(f"<rdf:Description>{TITLE}</rdf:Description>")
+    assert without(plain) == plain

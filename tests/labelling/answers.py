@@ -10,6 +10,7 @@ from proxy import shipped
 from proxy.dialects.dialect import Dialect, MediaKind
 from proxy.dialects.table import parse_dialect
 from proxy.labelling.errors import Blocked
+from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.notices import Notices
@@ -29,7 +30,7 @@ DIALECTS = {
     if source.path.stem != "harmless"
 }
 CHAT, IMAGES = DIALECTS["openai.chat"], DIALECTS["openai.images"]
-OPERATOR = Operator("ACME", "Acme Ltd.", b"k" * 32, Notices([WORDS, RETIRED]), lambda text: str(len(text)))
+OPERATOR = Operator(Issuer("ACME", b"k" * 32), "Acme Ltd.", Notices([WORDS, RETIRED]), lambda text: str(len(text)))
 BOUNDS = Bounds(whole_body=100_000, record=4096)
 
 

@@ -160,7 +160,7 @@ def test_pictures_say_where_the_label_is(expected: tuple[str, ...], member: Memb
     dialect = replace(IMAGES, metadata=member)
     (work,) = label_document(dialect, Asked(), done, b'{"data":[{"b64_json":"QQ=="}]}')
     assert isinstance(work, Work)
-    assert [expected] == [picture.mark.envelope for picture in work.pictures]
+    assert [expected] == [picture.mark.terms.envelope for picture in work.pictures]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_ids_are_made_of_the_bytes_and_so_stay_the_same() -> None:
     lines = [line("a"), line("b"), line("a")]
     first, second = read([b"".join(lines)]), read(lines[:1])
     ids = [one["AIGC"]["ProduceID"] for one in answers(first.data)]
-    assert [derived_id(OPERATOR.stored, OPERATOR.provider, one.rstrip()) for one in lines] == ids
+    assert [derived_id(OPERATOR.stored, OPERATOR.issuer.provider, one.rstrip()) for one in lines] == ids
     assert ids == [item.produce_id for item in first.done.items()]
     assert ids[:1] == [item.produce_id for item in second.done.items()]
 

@@ -1,13 +1,11 @@
 """One answer's mark: the words, the label and its carriers, made from the decisions about each kind of content."""
 
-from dataclasses import replace
-
 import pytest
 
 from proxy.label.aigc import Aigc
 from proxy.label.seal import verify
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.mark import first_write, kept, mark, terms
+from proxy.labelling.mark import mark, terms
 from proxy.policy.decision import Decision, Position, TextNotice, Words
 from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, WORDS, badge, decision, marked
 
@@ -20,7 +18,7 @@ OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")
 )
 def test_where_the_words_go(expected: tuple[str, str], position: Position | None) -> None:
     made = marked(decision(position))
-    assert expected == (made.prefix, made.suffix)
+    assert expected == (made.terms.prefix, made.terms.suffix)
     assert bool(made.shown) is any(expected)
 
 
@@ -28,7 +26,7 @@ def test_where_the_words_go(expected: tuple[str, str], position: Position | None
 def test_words_by_language(expected: str, language: str) -> None:
     words = Words((("zh", "【甲】"), ("en", "[b]")))
     made = mark(OPERATOR, terms({"text": Decision(TextNotice(words))}, language), ID)
-    assert expected + "\n\n" == made.prefix
+    assert expected + "\n\n" == made.terms.prefix
 
 
 def test_the_label_is_sealed_and_every_item_has_its_own() -> None:
@@ -38,16 +36,16 @@ def test_the_label_is_sealed_and_every_item_has_its_own() -> None:
     assert made.aigc == labels[0]
     for one in labels:
         assert ("ACME", "ACME", one.produce_id) == (one.content_producer, one.content_propagator, one.propagate_id)
-        assert verify(OPERATOR.sealing, one.content_producer, one.produce_id, one.label, one.reserved_code1)
+        assert verify(OPERATOR.issuer.sealing, one.content_producer, one.produce_id, one.label, one.reserved_code1)
 
 
 def test_several_kinds_together() -> None:
     made = marked(decision(metadata=("header",), on_failure="pass"), badge(metadata=("xmp",)))
     assert (PREFIX, "AI生成", {"header", "xmp"}, "block") == (
-        made.prefix,
-        made.badge_words,
-        set(made.carriers),
-        made.on_failure,
+        made.terms.prefix,
+        made.terms.badge_words,
+        set(made.terms.carriers),
+        made.terms.on_failure,
     )
     idle = Decision(on_failure="block")
     agreed = terms({"text": decision(on_failure="pass"), "image": idle}, "")
@@ -56,8 +54,7 @@ def test_several_kinds_together() -> None:
 
 
 def test_a_trusted_upstreams_label_gets_a_propagator() -> None:
-    own = marked().aigc
-    made = kept(marked(trusted=True), own, (OTHER, OTHER), "it")
+    made = marked(trusted=True).kept((OTHER, OTHER), "it")
     assert (made.label, made.content_producer, made.produce_id, made.reserved_code1) == ("1", "OTHER", "77", "code")
     assert (made.content_propagator, made.propagate_id) == ("ACME", ID)
 
@@ -74,30 +71,30 @@ def test_a_trusted_upstreams_label_gets_a_propagator() -> None:
 )
 def test_a_label_that_breaks_the_standard_is_not_passed_on(reason: str, change: dict[str, str]) -> None:
     with pytest.raises(LabellingError, match=f"^it carries a label that may not be passed on: {reason}"):
-        kept(marked(trusted=True), marked().aigc, (OTHER._replace(**change),), "it")
+        marked(trusted=True).kept((OTHER._replace(**change),), "it")
     with pytest.raises(LabellingError) as error:
-        kept(marked(trusted=True), marked().aigc, (OTHER._replace(label="x" * 9999),), "it")
+        marked(trusted=True).kept((OTHER._replace(label="x" * 9999),), "it")
     assert len(str(error.value)) < 300
 
 
 def test_a_label_that_we_sealed_is_believed_and_one_that_merely_names_us_is_not() -> None:
-    chained = first_write(OPERATOR, "1234")
-    assert kept(marked(), marked().aigc, (chained,), "it").produce_id == "1234"
+    chained = OPERATOR.issuer.first_write("1234")
+    assert marked().kept((chained,), "it").produce_id == "1234"
     forged = [Aigc.first_write("ACME", "1234"), chained._replace(produce_id="1235"), chained._replace(label="2")]
-    for one in (*forged, first_write(replace(OPERATOR, sealing=b"x" * 32), "1234")):
+    for one in (*forged, OPERATOR.issuer._replace(sealing=b"x" * 32).first_write("1234")):
         with pytest.raises(LabellingError, match="it came with a label already"):
-            kept(marked(), marked().aigc, (one,), "it")
+            marked().kept((one,), "it")
 
 
 def test_the_words_in_force_are_those_of_the_notice_in_every_language() -> None:
     notice = TextNotice(Words((("zh", "【甲】"), ("en", "[b]"))))
     made = mark(OPERATOR, terms({"text": Decision(notice)}, "en"), ID)
-    assert ["yes", "yes", "no"] == [made.notices.opening(text) for text in ("【甲】", "[b] Hi", WORDS)]
-    assert marked(badge()).notices.opening("AI生成") == "no"
+    assert ["yes", "yes", "no"] == [made.terms.notices.opening(text) for text in ("【甲】", "[b] Hi", WORDS)]
+    assert marked(badge()).terms.notices.opening("AI生成") == "no"
 
 
 def test_other_labels_are_never_dropped_in_silence() -> None:
     with pytest.raises(LabellingError, match="it came with a label already"):
-        kept(marked(), marked().aigc, (OTHER,), "it")
+        marked().kept((OTHER,), "it")
     with pytest.raises(LabellingError, match="it carries labels that contradict"):
-        kept(marked(trusted=True), marked().aigc, (OTHER, Aigc("2", "OTHER", "77")), "it")
+        marked(trusted=True).kept((OTHER, Aigc("2", "OTHER", "77")), "it")

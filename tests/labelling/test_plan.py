@@ -111,4 +111,4 @@ def test_a_stream_that_no_table_describes_is_refused() -> None:
 def test_the_transforms(framed: Framing, has_terminal: bool) -> None:
     made = label(CHAT, Asked(), marked(decision(metadata=("header", "body"))), framed, BOUNDS)
     assert has_terminal is (made.terminal is not None)
-    assert made.done.mark.envelope == ("body", "header")
+    assert made.done.mark.terms.envelope == ("body", "header")

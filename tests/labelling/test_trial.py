@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.labelling.mark import Home
-from proxy.labelling.picture import Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.request import Asked
 from proxy.labelling.trial import Bench, Ran, run
 from proxy.policy.decision import Decision

@@ -54,4 +54,4 @@ GOING, ENDED, WHOLE = {"ended": False}, {"ended": True}, {"ended": True, "whole"
     ],
 )
 def test_the_table(expected: Wait | str, asked: Asked, text: str, state: dict[str, bool]) -> None:
-    assert expected == verdict(text, asked, marked().notices, **state)
+    assert expected == verdict(text, asked, marked().terms.notices, **state)

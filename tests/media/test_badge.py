@@ -1,13 +1,15 @@
-"""The badge in numbers: high enough, in its corner, whole, wherever EXIF turns the picture."""
+"""The badge in numbers: high enough, at its edge, whole, wherever EXIF turns the picture."""
+
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.media.badge import LEGIBLE_INK, Badge, Corner, displayed, ink_height, padding, place, stored
-from proxy.media.errors import MediaError
+from proxy.media.badge import LEGIBLE_INK, Badge, Position, displayed, ink_height, padding, place, stored
+from proxy.media.errors import BadgeError
 
-CORNERS: tuple[Corner, ...] = ("top-left", "top-right", "bottom-left", "bottom-right")
+POSITIONS: tuple[Position, ...] = get_args(Position)
 SIDES = st.integers(1, 20_000)
 
 
@@ -26,19 +28,26 @@ def test_ink_height(expected: int, height: float, size: tuple[int, int]) -> None
     assert ink_height(Badge("AI", height=height), size) == expected
 
 
-@given(st.sampled_from(CORNERS), st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES), st.integers(1, 1000))
-def test_a_plate_is_whole_and_in_its_corner_or_refused(
-    corner: Corner, plate: tuple[int, int], size: tuple[int, int], ink: int
+@given(st.sampled_from(POSITIONS), st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES), st.integers(1, 1000))
+def test_a_badge_is_whole_and_at_its_edge_or_refused(
+    position: Position, extent: tuple[int, int], size: tuple[int, int], ink: int
 ) -> None:
-    if plate[0] > size[0] or plate[1] > size[1]:
-        with pytest.raises(MediaError, match="too small for a legible badge"):
-            place(Badge("AI", corner), ink, plate, size)
+    if extent[0] > size[0] or extent[1] > size[1]:
+        with pytest.raises(BadgeError, match="too small for a legible badge: 'AI' takes"):
+            place(Badge("AI", position), ink, extent, size)
         return
-    left, top, right, bottom = place(Badge("AI", corner), ink, plate, size)
-    assert (right - left, bottom - top) == plate
-    assert min(left, top, size[0] - right, size[1] - bottom) >= 0
-    assert (left if corner.endswith("left") else size[0] - right) <= ink
-    assert (top if corner.startswith("top") else size[1] - bottom) <= ink
+    left, top, right, bottom = place(Badge("AI", position), ink, extent, size)
+    assert (right - left, bottom - top) == extent
+    spare = {"left": left, "top": top, "right": size[0] - right, "bottom": size[1] - bottom}
+    assert min(spare.values()) >= 0
+    for one, other in (("left", "right"), ("top", "bottom")):
+        near = [edge for edge in (one, other) if edge in position.split("-")]
+        assert abs(spare[one] - spare[other]) <= 1 if not near else spare[near[0]] <= ink
+
+
+def test_a_mark_without_words_is_named() -> None:
+    with pytest.raises(BadgeError, match="the mark 'modified' takes 9 x 9"):
+        place(Badge("", mark="modified"), 9, (9, 9), (8, 8))
 
 
 @given(st.integers(1, 8), st.data())

@@ -5,7 +5,7 @@ import pytest
 from proxy.label import xmp
 from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
-from proxy.media.carriers import MAX_CARRIERS, check_count, in_packet, in_text, one_packet
+from proxy.media.carriers import MAX_CARRIERS, check_count, decoded, in_packet, in_text, in_value, one_packet
 from proxy.media.errors import MediaError
 
 LABEL = Aigc.first_write("ACME", "0a1b")
@@ -23,6 +23,32 @@ def test_a_text_that_is_a_label(before: str, after: str) -> None:
 @pytest.mark.parametrize("text", ["", "AIGC", "AIGC{", "a cat", '{"prompt": 1}', "[1]", "{" * 10_000])
 def test_a_text_that_is_none(text: str) -> None:
     assert in_text(text) == ()
+    assert in_value(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "unnamed", "text"),
+    [
+        (True, True, '{"AIGC": {"Label": "1"}}'),
+        (True, False, '{"Label": "1"}'),
+        (True, False, '{"label": "cat", "steps": 20}'),
+        (True, True, '{"label": "1", "contentProducer": "x"}'),
+        (True, True, '{"ServiceProvider": "x", "ContentId": "y"}'),
+        (False, False, '{"ServiceProvider": "x"}'),
+        (False, True, 'aigc {"Label": "1"}'),
+    ],
+)
+def test_a_name_makes_a_label_of_less(named: bool, unnamed: bool, text: str) -> None:
+    assert (bool(in_value(text)), bool(in_text(text))) == (named, unnamed)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"Label":"1"}', "AIGC{}", "\0", "标识"])
+def test_texts_are_decoded_whatever_was_said_of_their_encoding(text: str) -> None:
+    assert decoded(text.encode()) == text
+    assert decoded(text.encode("utf-16")).removeprefix("\ufeff") == text
+    if text.isascii() and len(text) > 1:
+        assert decoded(text.encode("utf-16-le")) == text
+        assert decoded(text.encode("utf-16-be")) == text
 
 
 def test_a_packet_padded_with_zeros_is_read() -> None:

@@ -37,6 +37,8 @@ TYPES = {
     ".webp": "image/webp",
 }
 EXIFTOOL = shutil.which("exiftool")
+# The guide asks for type 7 (UNDEFINED), where XMP's own specification lets TIFF have type 1 too.
+ASKED_FOR = {"Non-standard format (undef) for IFD0 0x02bc ApplicationNotes"}
 
 
 def format_of(path: Path) -> tuple[Format, bytes]:
@@ -187,11 +189,13 @@ def test_exiftool_reads_the_label_and_has_nothing_new_to_say(font: bytes, tmp_pa
             assert json.loads(shown["XMP-TC260:Aigc"]) == OURS.document(), name
             assert shown["XMP-iptcExt:DigitalSourceType"].endswith("trainedAlgorithmicMedia"), name
         for name, new in exiftool(tmp_path / version, "-validate", "-warning", "-error").items():
-            assert said(new) <= said(warnings[name]), name
+            assert said(new) <= said(warnings[name]) | ASKED_FOR, name
 
 
 def said(tags: dict[str, str]) -> set[str]:
-    return {value for tag, value in tags.items() if tag.rpartition(":")[2] in ("Warning", "Error")}
+    """Warnings and errors, but one: ExifTool says it of any XMP in the metadata of an SVG, its own among it."""
+    found = {value for tag, value in tags.items() if tag.rpartition(":")[2] in ("Warning", "Error")}
+    return {value for value in found if not value.startswith("Improperly enclosed XMP property: svg:svg/svg:metadata/")}
 
 
 def exiftool(folder: Path, *tags: str) -> dict[str, dict[str, str]]:

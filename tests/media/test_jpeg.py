@@ -7,7 +7,9 @@ import pytest
 from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement, packet
 from proxy.media import jpeg
+from proxy.media.dressing import bare, dressed
 from proxy.media.errors import MediaError
+from proxy.media.segments import stores_rgb
 
 LABEL = Aigc.first_write("ACME", "0a1b")
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -39,7 +41,7 @@ def test_a_redrawn_picture_keeps_no_thumbnail_of_what_it_was(load: Callable[[str
     jfif = jpeg.parse(data).segments[0].payload
     small = segment(0xE0, jfif[:12] + b"\1\1" + b"rgb")
     old = data[:2] + small + segment(0xE0, b"JFXX\0\x10thumbnail") + data[20:]
-    assert jpeg.dressed(old, jpeg.bare(data)) == data
+    assert dressed(old, bare(data)) == data
     assert jpeg.write(old, Statement(LABEL)).startswith(data[:2] + small)  # where nothing was drawn, nothing goes
 
 
@@ -106,8 +108,7 @@ def test_fill_bytes_before_a_marker_are_kept(load: Callable[[str], bytes]) -> No
 
 def test_how_colours_are_stored_is_decided_as_libjpeg_does(load: Callable[[str], bytes]) -> None:
     stored = {
-        name: jpeg.stores_rgb(jpeg.parse(load(name)).segments)
-        for name in ("420.jpg", "rgb.jpg", "cmyk.jpg", "bare.jpg")
+        name: stores_rgb(jpeg.parse(load(name)).segments) for name in ("420.jpg", "rgb.jpg", "cmyk.jpg", "bare.jpg")
     }
     assert stored == {"420.jpg": False, "rgb.jpg": True, "cmyk.jpg": False, "bare.jpg": False}
 
@@ -138,9 +139,3 @@ def test_a_broken_file_is_refused_with_the_reason(message: str, load: Callable[[
     for act in (jpeg.read, jpeg.has_manifest, lambda found: jpeg.write(found, Statement(LABEL))):
         with pytest.raises(MediaError, match=message):
             act(data)
-
-
-def test_several_pictures_in_one_file_are_refused(load: Callable[[str], bytes]) -> None:
-    assert jpeg.read(load("several.jpg")) == ()
-    with pytest.raises(MediaError, match="several pictures"):
-        jpeg.write(load("several.jpg"), Statement(LABEL))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from proxy.policy.combine import combine
-from proxy.policy.decision import Decision, ImageNotice, TextNotice, Words
+from proxy.policy.decision import BadgeMark, BadgePosition, Convertible, Decision, ImageNotice, TextNotice, Words
 from proxy.policy.errors import PolicyError
 from proxy.policy.model import BadgeTerms, Policy, Rule
 from proxy.policy.policies import PolicySet, Rules
@@ -22,6 +24,18 @@ BOTH = Words(
 
 TEXT = Rule("text", (("kind", ("text",)),), "Art. 1", TextNotice(ZH), frozenset({"body"}), "block")
 IMAGE = Rule("image", (("kind", ("image",)),), "Art. 2", BadgeTerms(ZH, None, 0.05), frozenset({"xmp"}), "block")
+
+
+BMP: frozenset[Convertible] = frozenset({"bmp"})
+
+
+def terms(**of_badge: Any) -> Rule:
+    return replace(IMAGE, notice=BadgeTerms(ZH, None, 0.05, **of_badge))
+
+
+def badge(convert: Iterable[Convertible] = (), **of_badge: Any) -> Decision:
+    notice = ImageNotice(ZH, **of_badge)
+    return Decision(notice, frozenset({"xmp"}), "block", ("a/image", "b/image"), frozenset(convert))
 
 
 def decision(one: Rule, other: Rule) -> Decision:
@@ -63,7 +77,7 @@ def decision(one: Rule, other: Rule) -> Decision:
             TEXT,
             replace(TEXT, notice=TextNotice(ZH, "end")),
         ),
-        # Height: the larger. Corner: the one that is fixed, else the usual one.
+        # Height: the larger. Place: the one that is fixed, else the usual one.
         (
             Decision(ImageNotice(ZH, "bottom-right", 0.08), frozenset({"xmp"}), "block", ("a/image", "b/image")),
             IMAGE,
@@ -79,6 +93,34 @@ def decision(one: Rule, other: Rule) -> Decision:
             IMAGE,
             replace(IMAGE, notice=BadgeTerms(Words((("zh", "AI生成"),)), "top-left", 0.05)),
         ),
+        # Mark: the one that is given, beside the other's words.
+        (
+            Decision(ImageNotice(ZH, "top", 0.05, "generated"), frozenset({"xmp"}), "block", ("a/image", "b/image")),
+            IMAGE,
+            replace(IMAGE, notice=BadgeTerms(Words(()), "top", 0.05, "generated")),
+        ),
+        (
+            Decision(
+                ImageNotice(Words(()), "bottom-right", 0.05, "modified"),
+                frozenset({"xmp"}),
+                "block",
+                ("a/image", "b/image"),
+            ),
+            replace(IMAGE, notice=BadgeTerms(Words(()), None, 0.05, "modified")),
+            replace(IMAGE, notice=BadgeTerms(Words(()), None, 0.05, "modified")),
+        ),
+        # Backing: plate over outline over auto. Undrawable: refuse wins.
+        (badge(backing="plate"), terms(backing="plate"), terms(backing="outline")),
+        (badge(backing="plate"), terms(backing="plate"), terms(backing="auto")),
+        (badge(backing="outline"), terms(backing="outline"), terms(backing="auto")),
+        (badge(undrawable="refuse"), terms(undrawable="refuse"), terms(undrawable="metadata")),
+        (badge(undrawable="metadata"), terms(undrawable="metadata"), terms(undrawable="metadata")),
+        # Who asks for no badge has no say in what becomes of it.
+        (badge(undrawable="metadata"), terms(undrawable="metadata"), replace(IMAGE, notice=None)),
+        # Convert: what all rules for pictures allow.
+        (badge({"bmp"}), replace(IMAGE, convert=BMP), replace(IMAGE, convert=BMP)),
+        (badge(), replace(IMAGE, convert=BMP), IMAGE),
+        (badge({"bmp"}), replace(IMAGE, convert=BMP), replace(IMAGE, when=(), notice=None)),
     ],
 )
 def test_the_table(expected: Decision, one: Rule, other: Rule) -> None:
@@ -94,13 +136,17 @@ def policy(name: str, *rules: Rule) -> Policy:
     return Policy(name, name, date.min, (), "", rules, (), (), name)
 
 
-def at(corner: str, **when: str) -> Rule:
+def at(position: BadgePosition, **when: str) -> Rule:
     return replace(
         IMAGE,
-        id=corner,
+        id=position,
         when=(*IMAGE.when, *((fact, (pattern,)) for fact, pattern in when.items())),
-        notice=BadgeTerms(ZH, corner, 0.05),  # type: ignore[arg-type]
+        notice=BadgeTerms(ZH, position, 0.05),
     )
+
+
+def marking(mark: BadgeMark) -> Rule:
+    return replace(IMAGE, id=mark, notice=BadgeTerms(Words(()), None, 0.05, mark))
 
 
 @pytest.mark.parametrize(
@@ -116,13 +162,20 @@ def at(corner: str, **when: str) -> Rule:
             at("top-left", model="a*"),
             at("top-right", model="b"),
         ),
+        (
+            "a/generated marks the picture as generated and b/modified as modified: a picture has one mark",
+            marking("generated"),
+            marking("modified"),
+        ),
+        ("", marking("generated"), marking("generated")),
+        ("", marking("generated"), at("top")),
         ("", at("top-left"), at("top-left")),
         ("", at("top-left"), IMAGE),
         ("", at("top-left", model="a"), at("top-right", model="b")),
         ("", at("top-left", path="/v1/a"), at("top-right", path="/v1/b")),
     ],
 )
-def test_two_corners_clash_before_any_response(expected: str, one: Rule, other: Rule) -> None:
+def test_two_places_or_marks_clash_before_any_response(expected: str, one: Rule, other: Rule) -> None:
     policies = PolicySet({"a": policy("a", one), "b": policy("b", other)})
     for names in permutations(["a", "b"]):
         if expected:
@@ -133,5 +186,5 @@ def test_two_corners_clash_before_any_response(expected: str, one: Rule, other: 
             policies.rules(names)
 
 
-def test_corners_of_one_policy_do_not_clash() -> None:
+def test_places_in_one_policy_do_not_clash() -> None:
     Rules([policy("a", at("top-left", model="a*"), at("top-right", model="b*"))])

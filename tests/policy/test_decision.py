@@ -43,6 +43,11 @@ def test_one_language_serves_everybody() -> None:
     assert Words((("zh", "中"),)).pick("en") == "中"
 
 
+def test_a_badge_may_have_no_words() -> None:
+    assert Words(()).pick("en") == Words(()).pick("") == ""
+    assert Words(()).texts == ()
+
+
 def test_a_decision_acts_when_there_is_something_to_do() -> None:
     assert not Decision().acts
     assert Decision(metadata=frozenset({"body"})).acts

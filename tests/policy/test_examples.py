@@ -30,21 +30,38 @@ def test_what_differs_is_told() -> None:
                 "rule": "image",
                 "words": "【AI】",
                 "position": "end",
-                "corner": "top-left",
+                "mark": "generated",
+                "convert": ["bmp"],
                 "metadata": ["body"],
                 "on_failure": "pass",
             },
         },
         {"facts": {"kind": "image"}, "decision": {"rule": "none"}},
+        {
+            "facts": {"kind": "image"},
+            "decision": {
+                "position": "top",
+                "height": "6 %",
+                "mark": "modified",
+                "backing": "plate",
+                "undrawable": "metadata",
+            },
+        },
     ]
-    at = ("examples", 0, "decision")
+    at, badge = ("examples", 0, "decision"), ("examples", 2, "decision")
     expected = {
         Fault((*at, "rule"), "the example expects image, the policy decides text"),
         Fault((*at, "words"), "the example expects 【AI】, the policy decides 【人工智能生成】"),
         Fault((*at, "position"), "the example expects end, the policy decides start"),
-        Fault((*at, "corner"), "the example expects top-left, the policy decides nothing"),
+        Fault((*at, "mark"), "the example expects generated, the policy decides nothing"),
+        Fault((*at, "convert"), "the example expects [bmp], the policy decides []"),
         Fault((*at, "metadata"), "the example expects [body], the policy decides [body, disclosure, header]"),
         Fault((*at, "on_failure"), "the example expects pass, the policy decides block"),
         Fault(("examples", 1, "decision", "rule"), "the example expects none, the policy decides image"),
+        Fault((*badge, "position"), "the example expects top, the policy decides bottom-right"),
+        Fault((*badge, "height"), "the example expects 0.06, the policy decides 0.05"),
+        Fault((*badge, "mark"), "the example expects modified, the policy decides nothing"),
+        Fault((*badge, "backing"), "the example expects plate, the policy decides auto"),
+        Fault((*badge, "undrawable"), "the example expects metadata, the policy decides refuse"),
     }
     assert expected == set(check_examples(parse(data, "cn-gb45438")))

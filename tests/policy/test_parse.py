@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from proxy.policy.decision import TextNotice, Words
+from proxy.policy.decision import BadgePosition, TextNotice, Words
 from proxy.policy.errors import PolicyError
+from proxy.policy.examples import check_examples
 from proxy.policy.facts import Facts
 from proxy.policy.model import BadgeTerms
 from proxy.policy.parse import parse
@@ -34,8 +35,10 @@ rules:
   - id: image
     when: {kind: image}
     clause: Art. 2
-    notice: {words: {zh: AI生成}, corner: top-left, height: 7.5 %}
+    notice:
+      {words: {zh: AI生成}, position: top-left, height: 7.5 %, mark: generated, backing: outline, undrawable: metadata}
     metadata: [xmp]
+    convert: [bmp]
 examples:
   - facts: {kind: text, model: o3, streaming: true}
     decision: {rule: text}
@@ -74,8 +77,10 @@ def test_a_sound_policy() -> None:
     assert text.when == (("kind", ("text",)), ("model", ("gpt-*", "o3")), ("streaming", ("true",)))
     assert TextNotice(Words((("zh", "【AI生成】"), ("en", "[AI 生成]"))), "both") == text.notice
     assert (frozenset({"body", "header"}), "block", "Art. 1") == (text.metadata, text.on_failure, text.clause)
-    assert BadgeTerms(Words((("zh", "AI生成"),)), "top-left", 0.075) == image.notice
-    assert image.on_failure == "pass"
+    words = Words((("zh", "AI生成"),))
+    assert BadgeTerms(words, "top-left", 0.075, "generated", "outline", "metadata") == image.notice
+    assert (frozenset({"bmp"}), "pass") == (image.convert, image.on_failure)
+    assert text.convert == frozenset()
 
 
 def test_what_may_be_left_out() -> None:
@@ -83,8 +88,23 @@ def test_what_may_be_left_out() -> None:
     for key in ("requires", "on_failure", "retired_words", "examples"):
         del data[key]
     policy = parse(data, "demo")
-    assert BadgeTerms(Words((("zh", "AI生成"),)), None, 0.05) == policy.rules[1].notice
+    assert BadgeTerms(Words((("zh", "AI生成"),)), None, 0.05, None, "auto", "refuse") == policy.rules[1].notice
     assert policy.rules[1].on_failure == "block"
+
+
+def test_a_mark_needs_no_words_where_the_policy_asks_for_none() -> None:
+    data = changed(("rules", 1, "notice"), {"mark": "modified", "position": "top"})
+    assert [((*IMAGE, "notice"), "the key words is missing")] == faults(data)
+    del data["requires"]
+    badge = parse(data, "demo").rules[1].notice
+    assert BadgeTerms(Words(()), "top", 0.05, "modified") == badge
+
+
+@pytest.mark.parametrize("position", get_args(BadgePosition))
+def test_a_badge_stands_in_a_corner_or_at_an_edge(position: BadgePosition) -> None:
+    data = changed((*BADGE, "position"), position)
+    data["examples"] = [{"facts": {"kind": "image"}, "decision": {"position": position}}]
+    assert check_examples(parse(data, "demo")) == ()
 
 
 def test_a_rule_may_say_that_nothing_is_asked() -> None:
@@ -240,7 +260,7 @@ BADGE = (*IMAGE, "notice")
             for kind in ("audio", "video", ["audio", "video"])
         ),
         (NOTICE, "the key words is missing", (*NOTICE, "words"), ...),
-        ((*NOTICE, "corner"), "unknown key corner (there is words, position)", (*NOTICE, "corner"), "top-left"),
+        ((*NOTICE, "mark"), "unknown key mark (there is words, position)", (*NOTICE, "mark"), "generated"),
         (
             (*NOTICE, "position"),
             "must be start, end or both, not the text 'strat' (did you mean start?)",
@@ -286,12 +306,38 @@ BADGE = (*IMAGE, "notice")
         (ZH, "has spaces around it", ZH, " 【AI生成】"),
         ((*BADGE, "words", "zh"), "GB 45438-2025 5.1 asks for 生成 or 合成 in 'AI'", (*BADGE, "words", "zh"), "AI"),
         (
-            (*BADGE, "corner"),
-            "must be top-left, top-right, bottom-left or bottom-right, not the text 'bottom-rigth' "
-            "(did you mean bottom-right?)",
-            (*BADGE, "corner"),
+            (*BADGE, "position"),
+            "must be top-left, top, top-right, left, right, bottom-left, bottom or bottom-right, "
+            "not the text 'bottom-rigth' (did you mean bottom-right?)",
+            (*BADGE, "position"),
             "bottom-rigth",
         ),
+        (
+            (*BADGE, "corner"),
+            "unknown key corner (there is words, height, position, mark, backing, undrawable)",
+            (*BADGE, "corner"),
+            "top-left",
+        ),
+        (
+            (*BADGE, "mark"),
+            "must be generated or modified, not the text 'generate' (did you mean generated?)",
+            (*BADGE, "mark"),
+            "generate",
+        ),
+        (
+            (*BADGE, "backing"),
+            "must be auto, plate or outline, not the text 'plates' (did you mean plate?)",
+            (*BADGE, "backing"),
+            "plates",
+        ),
+        (
+            (*BADGE, "undrawable"),
+            "must be refuse or metadata, not the text 'refused' (did you mean refuse?)",
+            (*BADGE, "undrawable"),
+            "refused",
+        ),
+        (BADGE, "the key words is missing", (*BADGE, "words"), ...),
+        ((*BADGE, "words"), "must give the words in one language at least", (*BADGE, "words"), {}),
         (
             (*BADGE, "height"),
             "must be a share of the shorter side such as 5 % or 0.05, not the number 5",
@@ -344,7 +390,29 @@ BADGE = (*IMAGE, "notice")
             TEXT,
             {"id": "text", "when": {"kind": "text"}, "clause": "Art. 1"},
         ),
+        # Conversion.
+        ((*IMAGE, "convert", 0), "must be bmp, not the text 'png'", (*IMAGE, "convert"), ["png"]),
+        ((*IMAGE, "convert"), "must be a list, not the text 'bmp'", (*IMAGE, "convert"), "bmp"),
+        ((*TEXT, "convert"), "only pictures are converted: say when: {kind: image}", (*TEXT, "convert"), ["bmp"]),
         # Examples.
+        (
+            ("examples", 0, "decision", "position"),
+            "must be start, end or both, not the text 'top-left'",
+            ("examples", 0, "decision", "position"),
+            "top-left",
+        ),
+        (
+            ("examples", 0, "decision", "heigth"),
+            "unknown key heigth (did you mean height?)",
+            ("examples", 0, "decision", "heigth"),
+            0.05,
+        ),
+        (
+            ("examples", 0, "decision", "convert", 0),
+            "must be bmp, not the text 'gif'",
+            ("examples", 0, "decision", "convert"),
+            ["gif"],
+        ),
         (("examples", 0), "the key facts is missing", ("examples", 0, "facts"), ...),
         (("examples", 0, "facts"), "the key kind is missing", ("examples", 0, "facts", "kind"), ...),
         (

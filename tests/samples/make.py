@@ -5,10 +5,28 @@ Every picture is 96 x 64 pixels of slopes, so that a pixel in the wrong place sh
 
 from pathlib import Path
 
+from of_apng import APNGS
+from of_avif import AVIFS
+from of_gif import GIFS
+from of_heif import HEIFS
 from of_jpeg import JPEGS
+from of_jxl import JXLS
 from of_png import PNGS
+from of_svg import SVGS
+from of_tiff import TIFFS
+from of_webp import WEBPS
 
-TABLES = {"png": PNGS, "jpg": JPEGS}
+TABLES = {
+    "png": PNGS | APNGS,
+    "jpg": JPEGS,
+    "gif": GIFS,
+    "webp": WEBPS,
+    "avif": AVIFS,
+    "heic": HEIFS,
+    "jxl": JXLS,
+    "svg": SVGS,
+    "tiff": TIFFS,
+}
 
 
 def main() -> None:

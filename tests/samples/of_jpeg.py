@@ -65,6 +65,23 @@ def several() -> bytes:
     return out.getvalue()
 
 
+def indexed(first: tuple[bytes, ...], *others: bytes, gap: bytes = b"", order: str = ">") -> bytes:
+    """Several pictures with ``gap`` between them; the index is the first picture's, after the segments ``first``."""
+    fields = ((0xB000, 7, 4, b"0100"), (0xB001, 4, 1, struct.pack(order + "I", len(others) + 1)))
+    head = (b"MM\0*" if order == ">" else b"II*\0") + struct.pack(order + "IH", 8, 3)
+    head += b"".join(struct.pack(order + "HHI", *field) + value for *field, value in fields)
+    head += struct.pack(order + "HHIII", 0xB002, 7, 16 * (len(others) + 1), 50, 0)
+    blank = segment(0xE2, b"MPF\0" + head + bytes(16 * (len(others) + 1)))
+    start = with_segments(jpeg(quality=60), *first, blank)
+    base, position = start.index(b"MPF\0") + 4, len(start)
+    entries = struct.pack(order + "IIIHH", 0x20030000, len(start), 0, 0, 0)
+    for other in others:
+        entries += struct.pack(order + "IIIHH", 0, len(other), position + len(gap) - base, 0, 0)
+        position += len(gap) + len(other)
+    index = segment(0xE2, b"MPF\0" + head + entries)
+    return gap.join((start.replace(blank, index), *others))
+
+
 JPEG_METADATA = (
     exif_segment(exif("<", comment=b"ASCII\0\0\0a comment", description=b"a description\0")),
     xmp_segment(XMP_PLAIN),
@@ -74,6 +91,8 @@ JPEG_METADATA = (
     segment(0xFE, b"a comment"),
     segment(0xEF, b"private"),
 )
+
+GAIN_MAP = '<x xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"/>'
 
 JPEGS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "420": ("YCbCr 4:2:0", lambda: jpeg(subsampling=2)),
@@ -128,4 +147,12 @@ JPEGS: dict[str, tuple[str, Callable[[], bytes]]] = {
         ),
     ),
     "several": ("MPO of two pictures", several),
+    "several-turned": (
+        "MPO of three pictures, the second turned, with zeros between them, the index big-endian; data at the end",
+        lambda: indexed((xmp_segment(XMP_PLAIN),), turned(6), jpeg("L"), gap=bytes(10)) + b"trailer",
+    ),
+    "gain-map": (
+        "two pictures, the second a map of gains for high dynamic range (Adobe's names, no real map)",
+        lambda: indexed((), with_segments(jpeg("L"), xmp_segment(GAIN_MAP)), order="<"),
+    ),
 }  # fmt: skip

@@ -7,13 +7,19 @@ so. A picture is read whole or it is an error, and nothing is decoded before its
 
 from typing import Final, Protocol
 
-from proxy.media import jpeg, png
+from proxy.media import avif, gif, jpeg, png, svg, tiff, webp
 from proxy.media.badge import Badge
+from proxy.media.drawing import avif as draw_avif
+from proxy.media.drawing import gif as draw_gif
 from proxy.media.drawing import jpeg as draw_jpeg
 from proxy.media.drawing import png as draw_png
+from proxy.media.drawing import svg as draw_svg
+from proxy.media.drawing import tiff as draw_tiff
+from proxy.media.drawing import webp as draw_webp
 from proxy.media.drawing.stamped import Stamped
 from proxy.media.errors import BadgeError, MediaError
 from proxy.media.format import Format
+from proxy.media.formats import find
 
 
 class Painter(Protocol):
@@ -26,7 +32,15 @@ class Painter(Protocol):
         """
 
 
-PAINTERS: Final[tuple[tuple[Format, Painter], ...]] = ((png, draw_png), (jpeg, draw_jpeg))
+PAINTERS: Final[tuple[tuple[Format, Painter], ...]] = (
+    (png, draw_png),
+    (jpeg, draw_jpeg),
+    (gif, draw_gif),
+    (svg, draw_svg),
+    (webp, draw_webp),
+    (avif, draw_avif),
+    (tiff, draw_tiff),
+)
 
 
 def stamp(data: bytes, badge: Badge, font: bytes, max_pixels: int) -> Stamped:
@@ -41,4 +55,8 @@ def stamp(data: bytes, badge: Badge, font: bytes, max_pixels: int) -> Stamped:
             if width * height > max_pixels:
                 raise MediaError(f"a picture of {width} x {height} pixels is over the limit of {max_pixels} pixels")
             return painter.stamp(data, badge, font, max_pixels)
-    raise BadgeError("no badge can be drawn on files of this format")
+    unpainted = find(data)
+    if unpainted is None:
+        raise MediaError("not a picture of any format that is known here")
+    unpainted.has_manifest(data)  # a broken file is told as such
+    raise BadgeError(f"no badge can be drawn on {unpainted.TYPES[0]}: nothing here decodes it")

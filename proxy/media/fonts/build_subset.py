@@ -13,6 +13,10 @@ from proxy.media.fonts import BADGE
 SIMPLIFIED_CHINESE = 2  # the face's number in the collection
 
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x100))))
+# Of the letters beyond Latin-1, the source has those of Vietnamese, Russian and Greek without its accents; others it
+# has one by one, and fonttools leaves out what is not there.
+VIETNAMESE = "".join(map(chr, (*range(0x1EA0, 0x1EFA), 0x1A0, 0x1A1, 0x1AF, 0x1B0)))
+EUROPEAN = "".join(map(chr, (*range(0x100, 0x180), *range(0x386, 0x3CF), *range(0x401, 0x460))))
 PUNCTUATION = "–—―‘’“”†•…‧‰′″※€™←→、。々〈〉《》「」『』【】〔〕〖〗〜！（），．／：；？［］｛｜｝～￥·\u3000"
 KANA = "".join(map(chr, (*range(0x3041, 0x3097), *range(0x309B, 0x309F), *range(0x30A1, 0x30FF))))
 CHINESE = (
@@ -23,13 +27,13 @@ CHINESE = (
 JAPANESE = "人工知能生成合成画像映像動画音声文章作成使用利用自動編集加工内容含可能性本物実在想定出力結果表示注意参考"
 KOREAN = (
     "인공지능생성물합성이미지동영상음성텍스트콘텐츠제작만들어진으로가의은는을를에서사용된되었습니다입결과포함할수있편집변형"
-    "가상자동표시안내참고용딥페이크실제아닌사진문장글"
+    "가상자동표시안내참고용딥페이크실제아닌사진문장글됨됐함했임없않며면서와과도한해하여위따른통변경보정수정작업물품"
 )
 
 
 def main(collection: str) -> None:
     """Write the subset beside this file."""
-    characters = LATIN + PUNCTUATION + KANA + CHINESE + JAPANESE + KOREAN
+    characters = LATIN + VIETNAMESE + EUROPEAN + PUNCTUATION + KANA + CHINESE + JAPANESE + KOREAN
     target = Path(__file__).with_name(BADGE)
     import_module("fontTools.subset").main(
         [

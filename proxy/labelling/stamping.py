@@ -1,0 +1,100 @@
+"""One picture labelled: what a process of its own does, away from whatever else must not wait.
+
+The order is the law: bounds before decoding, draw, then metadata, then read back, then hash. A picture that was not
+read back with exactly the label that was written does not leave as labelled. How it is written does not change (see
+``written``), nor does its format, unless policy lets one that has no place for metadata become PNG.
+"""
+
+from hashlib import sha256
+from typing import Final
+
+from proxy.label.aigc import Aigc
+from proxy.label.xmp import Statement
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.order import Order, Studio
+from proxy.labelling.written import read
+from proxy.media import formats
+from proxy.media.drawing.bmp import to_png
+from proxy.media.drawing.stamp import stamp
+from proxy.media.errors import BadgeError, MediaError
+from proxy.media.format import Format
+from proxy.record.exchange import Item
+
+UNASKED: Final = "no rule asks for a badge"
+
+
+def label_picture(order: Order, studio: Studio) -> tuple[bytes, Item]:
+    """The picture with its label, written as it came (safe in JSON unless it is raw), and what was done.
+
+    Raises LabellingError where it cannot be labelled; one that is a URL has not been fetched, so it cannot be.
+    """
+    before, write = read(order.data, order.written, order.unit)
+    try:
+        data, converted = _converted(before, order, studio)
+        media = formats.find(data)
+        if media is None:
+            raise MediaError("it is in no picture format that can be labelled")
+        after, item = _label(media, data, order, studio)
+    except MediaError as error:
+        raise LabellingError(f"{order.unit} is no picture that can be labelled: {error}") from None
+    item = Item(
+        produce_id=item.produce_id,
+        kind="image",
+        unit=order.unit,
+        placed=(*item.placed, *order.envelope),
+        skipped=item.skipped,
+        before=sha256(before).hexdigest(),
+        after=sha256(after).hexdigest(),
+        size_before=len(before),
+        size_after=len(after),
+        dropped=(*converted, *item.dropped),
+    )
+    return write(after, media.TYPES[0] if converted else ""), item
+
+
+def _converted(data: bytes, order: Order, studio: Studio) -> tuple[bytes, tuple[str, ...]]:
+    """The file as PNG where policy lets it become one, and the name of the format that it was in."""
+    for name, form in formats.CONVERTIBLE.items():
+        if form.sniff(data):
+            if name not in order.convert:
+                why = f"no rule lets it become PNG (convert: [{name}])"
+                raise MediaError(f"a {name.upper()} file has no place for metadata, and {why}")
+            _check_size(form.size(data), studio.pixels)
+            return to_png(data, studio.pixels), (name,)
+    return data, ()
+
+
+def _check_size(size: tuple[int, int], most: int) -> None:
+    width, height = size
+    if width * height > most:
+        raise MediaError(f"it has {width} x {height} pixels, more than the {most} that are allowed")
+
+
+def _label(media: Format, data: bytes, order: Order, studio: Studio) -> tuple[bytes, Item]:
+    """The file labelled, and an item that says what was placed, skipped and dropped."""
+    _check_size(media.size(data), studio.pixels)
+    aigc = order.own
+    if found := media.read(data):
+        aigc = order.issuer.kept(order.own, found, order.unit, trusted=order.trusted)
+    after, placed, skipped = data, [], UNASKED
+    if order.badge is not None:
+        try:
+            after, skipped = stamp(after, order.badge, studio.font, studio.pixels).data, ""
+            placed.append("badge")
+        except BadgeError as error:
+            if order.undrawable == "refuse":
+                raise
+            skipped = f"it cannot carry the badge: {error}"
+    if order.xmp:
+        after = _with_metadata(media, after, order.statement(aigc), order.unit)
+        placed.append("xmp")
+    dropped = ("c2pa",) if after is not data and media.has_manifest(data) else ()
+    return after, Item(aigc.produce_id, "image", order.unit, tuple(placed), skipped, dropped=dropped)
+
+
+def _with_metadata(media: Format, data: bytes, statement: Statement, unit: str) -> bytes:
+    after = media.write(data, statement)
+    found: tuple[Aigc, ...] = media.read(after)
+    if found != (statement.aigc,):
+        raise LabellingError(f"the label that was written into {unit} does not read back")
+    return after

@@ -1,0 +1,278 @@
+"""A HEIF file as a whole (ISO/IEC 23008-12): the ``meta`` box, the data beside it, every offset from one to the other.
+
+Law: no coded picture is touched. Data that goes is cut out of its ``mdat`` box, or written over with zeros where it
+stands anywhere else; data that comes stands in an ``mdat`` box of its own at the end, so that replacing it moves
+nothing. Every offset that a cut or a longer ``meta`` box moves is made right, in ``iloc`` and in the sample tables of a
+sequence; a file with offsets that are not known here is refused, and so is one whose items share bytes that would go.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from typing import NamedTuple
+
+from proxy.media import heif_items
+from proxy.media.boxes import Box, box, one, resized, walk
+from proxy.media.errors import MediaError
+from proxy.media.heif_items import IN_FILE, IN_ITEM, IN_META, Extent, Meta, Place
+
+MAX_CHUNKS = 100_000
+
+# Boxes that hold offsets nothing here makes right: fragments, and what protects samples.
+_FRAGMENTS = frozenset((b"moof", b"mfra", b"sidx", b"ssix"))
+_CHUNKS = {b"stco": 4, b"co64": 8}  # bytes per offset (clause 8.7.5)
+_HEADER = 8  # bytes: size and type
+_COUNTED = 8  # version, flags and a count, before the first entry
+
+_FIXED = "the HEIF file keeps data in a place that cannot be changed"
+
+Span = tuple[int, int]
+
+
+class File(NamedTuple):
+    """A whole file: its boxes, the meta box in parts, and of a sequence the tables of offsets, the tracks' numbers."""
+
+    data: bytes
+    boxes: tuple[Box, ...]
+    meta: Meta
+    idat: Box | None
+    tables: tuple[Box, ...]
+    tracks: frozenset[int]
+
+
+class Edit(NamedTuple):
+    """A part of the file and what stands in its place."""
+
+    start: int
+    end: int
+    new: bytes
+
+
+def parse(data: bytes) -> File:
+    """The file in its parts. MediaError where it is not whole: boxes, items and data are all looked at."""
+    boxes = tuple(walk(data))
+    kinds = [found.kind for found in boxes]
+    if kinds.count(b"meta") != 1 or kinds.count(b"moov") > 1 or not kinds or kinds[0] != b"ftyp":
+        raise MediaError(f"the HEIF file has {kinds.count(b'meta')} meta boxes, not one")
+    if fragments := _FRAGMENTS.intersection(kinds):
+        raise MediaError(f"a HEIF file in fragments ({min(fragments).decode()}) is not supported")
+    meta = heif_items.parse(data, boxes[kinds.index(b"meta")])
+    moov = boxes[kinds.index(b"moov")] if b"moov" in kinds else None
+    tables, tracks = _sequence(data, moov)
+    idat = next((child for child in meta.children if child.kind == b"idat"), None)
+    found = File(data, boxes, meta, idat, tables, tracks)
+    for place in meta.places:
+        _spans(found, place)
+    return found
+
+
+def header(data: bytes) -> Meta:
+    """The meta box alone, whatever follows it. MediaError where there is none."""
+    for found in walk(data):
+        if found.kind == b"meta":
+            return heif_items.parse(data, found)
+    raise MediaError("the HEIF file has no meta box")
+
+
+def spans(file: File, number: int) -> list[Span]:
+    """Where the data of an item stands in the file, in its order; what is made of another item's data has none."""
+    return [span for place in file.meta.places if place.number == number for span in _spans(file, place)]
+
+
+def payload(file: File, number: int) -> bytes:
+    """The data of an item. MediaError where it is made of another item's."""
+    if any(place.number == number and place.method == IN_ITEM for place in file.meta.places):
+        raise MediaError("the HEIF container makes metadata of another item's data, which is not supported")
+    return b"".join(file.data[start:end] for start, end in spans(file, number))
+
+
+def overwritten(file: File, contents: Mapping[int, bytes]) -> bytes:
+    """The file with other data of the same length in some items; nothing moves."""
+    new = bytearray(file.data)
+    for number, content in contents.items():
+        position = 0
+        _check_alone(file, {number})
+        for start, end in spans(file, number):
+            new[start:end] = content[position : position + end - start]
+            position += end - start
+    return bytes(new)
+
+
+def rebuilt(file: File, meta: Meta, contents: Mapping[int, bytes], dropped: Iterable[Box] = ()) -> bytes:
+    """The file with its items as ``meta`` says, new data for some of them by number, and without some boxes.
+
+    The data of items that ``meta`` no longer has goes, and so does the old data of those in ``contents``.
+    """
+    kept = {item.number for item in meta.items} - set(contents)
+    gone = ({item.number for item in file.meta.items} | set(contents)) - kept
+    _check_alone(file, gone)
+    cuts: dict[Box, list[Span]] = {}
+    blanks: list[Span] = []
+    starts = [found.start for found in file.boxes]
+    going = (span for place in file.meta.places if place.number in gone for span in _spans(file, place))
+    for start, end in sorted(going):
+        home = file.boxes[bisect_right(starts, start) - 1]
+        if home.kind == b"mdat" and home.body <= start and end <= home.end:
+            cuts.setdefault(home, []).append((start, end))
+        else:
+            blanks.append((start, end))
+    if blanks:
+        data = bytearray(file.data)
+        for start, end in blanks:
+            data[start:end] = bytes(end - start)
+        file = file._replace(data=bytes(data))
+    edits = [Edit(found.start, found.end, b"") for found in dropped]
+    for home, found in cuts.items():
+        edits += _cut(file.data, home, found)
+    last = file.boxes[-1]
+    if contents and not any(edit.start == last.start for edit in edits) and last is not file.meta.box:
+        edits.append(Edit(last.start, last.body, resized(file.data, last, last.end - last.start)))
+    return _joined(file, meta, contents, edits)
+
+
+def _joined(file: File, meta: Meta, contents: Mapping[int, bytes], edits: list[Edit]) -> bytes:
+    """The edits done, and every offset moved by them."""
+    places = [place for place in meta.places if place.number not in contents]
+    new = [Place(number, IN_FILE, (Extent(0, len(content)),)) for number, content in contents.items()]
+    draft = meta._replace(places=_ordered(file, [*places, *new]))
+    # The form of the locations does not depend on where things stand, so that the draft has the right length.
+    whole = Edit(file.meta.box.start, file.meta.box.end, heif_items.pack(file.data, file.meta, draft))
+    moves = _Moves([*edits, whole])
+    starts = accumulate(map(len, contents.values()), initial=len(file.data) + moves.total + _HEADER)
+    final = [place if place.method != IN_FILE else moves.moved_place(place) for place in places]
+    for place, start in zip(new, starts, strict=False):  # the last start is where the file ends
+        final.append(place._replace(extents=(place.extents[0]._replace(offset=start),)))
+    packed = heif_items.pack(file.data, file.meta, meta._replace(places=_ordered(file, final)))
+    tables = [Edit(table.start, table.end, _moved_table(file.data, table, moves)) for table in file.tables]
+    pieces: list[bytes] = []
+    position = 0
+    for edit in sorted([*edits, *tables, whole._replace(new=packed)]):
+        if edit.start < position:
+            raise MediaError(_FIXED)
+        pieces += (file.data[position : edit.start], edit.new)
+        position = edit.end
+    pieces.append(file.data[position:])
+    if contents:
+        pieces.append(box(b"mdat", *contents.values()))
+    return b"".join(pieces)
+
+
+class _Moves:
+    """How far each byte of a file moves under edits that change lengths."""
+
+    def __init__(self, edits: list[Edit]) -> None:
+        # Also where the length stays: what stands in a part that is made anew would be lost.
+        self._edits = sorted(edits)
+        self._ends = [edit.end for edit in self._edits]
+        self._sums = [0, *accumulate(len(edit.new) - (edit.end - edit.start) for edit in self._edits)]
+        self.total = self._sums[-1]
+
+    def moved(self, offset: int, length: int = 1) -> int:
+        """Where a part of the file begins afterwards. MediaError where an edit reaches into it."""
+        before = bisect_right(self._ends, offset)
+        if before < len(self._edits) and self._edits[before].start < offset + length:
+            raise MediaError(_FIXED)
+        return offset + self._sums[before]
+
+    def moved_place(self, place: Place) -> Place:
+        # A part without bytes stands nowhere.
+        extents = (part._replace(offset=self.moved(*part[:2])) if part.length else part for part in place.extents)
+        return place._replace(extents=tuple(extents))
+
+
+def _cut(data: bytes, home: Box, found: list[Span]) -> list[Edit]:
+    """Parts of an ``mdat`` box cut out, and the whole box where nothing of it is left. ``found`` is sorted."""
+    merged: list[Span] = []
+    for start, end in found:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    left = home.end - home.start - sum(end - start for start, end in merged)
+    if left == home.body - home.start:
+        return [Edit(home.start, home.end, b"")]
+    cuts = [Edit(start, end, b"") for start, end in merged]
+    return [Edit(home.start, home.body, resized(data, home, left)), *cuts]
+
+
+def _ordered(file: File, places: list[Place]) -> tuple[Place, ...]:
+    """The places in the order that they had, new ones last."""
+    order = {place.number: at for at, place in enumerate(file.meta.places)}
+    return tuple(sorted(places, key=lambda place: order.get(place.number, len(order))))
+
+
+def _spans(file: File, place: Place) -> list[Span]:
+    """MediaError where the data is outside the file, or longer than it."""
+    base, end = 0, len(file.data)
+    if place.method == IN_ITEM:
+        return []
+    if place.method == IN_META:
+        if file.idat is None:
+            raise MediaError("the HEIF container has no idat box, where an item's data should stand")
+        base, end = file.idat.body, file.idat.end
+    found = [(base + offset, base + offset + length) for offset, length, _ in place.extents if length]
+    if any(stop > end for _, stop in found) or sum(stop - start for start, stop in found) > len(file.data):
+        raise MediaError("the HEIF file ends before the data of an item does")
+    return found
+
+
+def _check_alone(file: File, gone: set[int]) -> None:
+    """MediaError where bytes that are to change belong to another item, too."""
+    going = sorted(span for place in file.meta.places if place.number in gone for span in _spans(file, place))
+    ends = list(accumulate((end for _, end in going), max))
+    for place in file.meta.places:
+        if place.number in gone:
+            continue
+        for start, end in _spans(file, place):
+            # The first that ends behind this start is the first that could reach into it.
+            at = bisect_right(ends, start)
+            if at < len(going) and going[at][0] < end:
+                raise MediaError("the HEIF container's items share their data, which cannot be changed for one of them")
+
+
+def _sequence(data: bytes, moov: Box | None) -> tuple[tuple[Box, ...], frozenset[int]]:
+    """The tables of chunk offsets in every track of a sequence, and the numbers of the tracks (clauses 8.3, 8.7)."""
+    tables: list[Box] = []
+    tracks = set()
+    if moov is None:
+        return (), frozenset()
+    for found in walk(data, moov.body, moov.end):
+        if found.kind in (b"meta", b"mvex"):
+            raise MediaError("a HEIF sequence with fragments, or items of its own, is not supported")
+        if found.kind != b"trak":
+            continue
+        table: Box | None = found
+        for kind in (b"mdia", b"minf", b"stbl"):
+            table = one(data, kind, table.body, table.end) if table is not None else None
+        head = one(data, b"tkhd", found.body, found.end)
+        if table is None or head is None or one(data, b"meta", found.body, found.end) is not None:
+            raise MediaError("the HEIF sequence has a track without tables, or with items of its own")
+        at = head.body + (20 if data[head.body : head.body + 1] == b"\1" else 12)
+        tracks.add(int.from_bytes(data[at : at + 4]))
+        for inner in walk(data, table.body, table.end):
+            if inner.kind in (b"saio", b"senc"):
+                raise MediaError("a protected HEIF sequence is not supported")
+            if inner.kind in _CHUNKS:
+                _offsets(data, inner)
+                tables.append(inner)
+    return tuple(tables), frozenset(tracks)
+
+
+def _offsets(data: bytes, table: Box) -> list[int]:
+    width = _CHUNKS[table.kind]
+    count = int.from_bytes(data[table.body + 4 : table.body + _COUNTED])
+    if table.end - table.body != _COUNTED + width * count:
+        raise MediaError("the HEIF sequence has a table of offsets that is cut short")
+    if count > MAX_CHUNKS:
+        raise MediaError(f"the HEIF sequence has {count} chunks, over the limit of {MAX_CHUNKS}")
+    starts = range(table.body + _COUNTED, table.end, width)
+    offsets = [int.from_bytes(data[start : start + width]) for start in starts]
+    if any(offset > len(data) for offset in offsets):
+        raise MediaError("the HEIF file ends before the data of its sequence does")
+    return offsets
+
+
+def _moved_table(data: bytes, table: Box, moves: _Moves) -> bytes:
+    width = _CHUNKS[table.kind]
+    moved = (moves.moved(offset).to_bytes(width) for offset in _offsets(data, table))
+    return b"".join([data[table.start : table.body + _COUNTED], *moved])

@@ -1,0 +1,48 @@
+"""The law of this file: an amount is written with its unit, or it is no amount."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import PlainValidator
+
+from proxy.policy.reader import named
+
+__all__ = ["Bytes", "Pixels", "Seconds"]
+
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
+
+_MOST = 1 << 53  # up to here, a float is exact
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_PIXELS = {"px": 1, "kpx": 10**3, "Mpx": 10**6, "Gpx": 10**9}
+_SECONDS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+
+
+def _quantity(value: object, units: dict[str, int] | dict[str, int | float], sample: str) -> float:
+    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[2] not in units:
+        raise ValueError(f"must be an amount with its unit ({', '.join(units)}) such as {sample}, not {named(value)}")
+    amount = float(found[1]) * units[found[2]]
+    if amount <= 0:
+        raise ValueError("must be more than nothing")
+    if amount > _MOST:
+        raise ValueError("is more than there can be")
+    return amount
+
+
+def _bytes(value: object) -> int:
+    return round(_quantity(value, _BYTES, "64 MiB"))
+
+
+def _pixels(value: object) -> int:
+    return round(_quantity(value, _PIXELS, "100 Mpx"))
+
+
+def _seconds(value: object) -> float:
+    return _quantity(value, _SECONDS, "600 s")
+
+
+Bytes = Annotated[int, PlainValidator(_bytes)]
+Pixels = Annotated[int, PlainValidator(_pixels)]
+Seconds = Annotated[float, PlainValidator(_seconds)]

@@ -1,0 +1,159 @@
+"""Pictures labelled by processes of their own: what one picture does to its process harms no other."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from proxy import shipped
+from proxy.bounds import Overloaded
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.order import Studio
+from proxy.labelling.picture import Picture
+from proxy.labelling.stamping import label_picture
+from proxy.workshop import Workshop
+from tests.labelling.answers import badge, marked
+
+STUDIO = Studio(shipped.font(), 100_000_000)
+MARK = marked(badge())
+
+
+def blank(width: int, height: int) -> bytes:
+    held = BytesIO()
+    Image.new("RGB", (width, height)).save(held, "PNG", compress_level=1)
+    return held.getvalue()
+
+
+SMALL, LARGE = blank(96, 96), blank(7000, 7000)  # the second takes a second or more
+
+
+def picture(data: bytes, index: int = 0) -> Picture:
+    return Picture(data, "raw", f"data[{index}]", index, MARK)
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that are still there."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found.update(map(int, (task / "children").read_text(encoding="ascii").split()))
+        except FileNotFoundError:  # a thread that has ended in the meantime
+            continue
+    return found
+
+
+@pytest.fixture
+async def workshop() -> AsyncIterator[Workshop]:
+    made = Workshop(STUDIO, 2, 4, seconds=60)
+    yield made
+    made.close()
+
+
+async def test_a_process_gives_what_a_call_gives(workshop: Workshop) -> None:
+    pictures = [picture(SMALL, index) for index in range(5)]
+    expected = [label_picture(one.order(), STUDIO) for one in pictures]
+    assert expected == await workshop.label(pictures)
+    assert [] == await workshop.label([])
+
+
+async def test_what_cannot_be_labelled_is_told_in_the_same_words(workshop: Workshop) -> None:
+    with pytest.raises(LabellingError) as there:
+        label_picture(picture(b"nothing").order(), STUDIO)
+    for _ in range(2):  # the process goes on
+        with pytest.raises(LabellingError) as here:
+            await workshop.label([picture(b"nothing")])
+        assert str(there.value) == str(here.value)
+    assert len(await workshop.label([picture(SMALL)])) == 1
+
+
+async def test_a_process_that_dies_is_replaced(workshop: Workshop) -> None:
+    before = children()
+    await workshop.label([picture(SMALL)])
+    (started,) = children() - before
+    work = asyncio.ensure_future(workshop.label([picture(LARGE)]))
+    await asyncio.sleep(0.1)
+    os.kill(started, signal.SIGKILL)
+    with pytest.raises(LabellingError, match=r"^data\[0\] ended the process that labels it$"):
+        await work
+    assert len(await workshop.label([picture(SMALL)])) == 1
+    (again,) = children() - before
+    os.kill(again, signal.SIGKILL)  # while it has nothing to do
+    await asyncio.sleep(0.1)
+    assert len(await workshop.label([picture(SMALL)])) == 1
+
+
+async def test_a_picture_that_takes_too_long_is_given_up() -> None:
+    workshop = Workshop(STUDIO, 1, 4, seconds=0.5)
+    try:
+        await workshop.label([picture(SMALL)])  # the process is there
+        begun = time.monotonic()
+        with pytest.raises(LabellingError, match=r"^data\[0\] was not labelled within 0\.5 s$"):
+            await workshop.label([picture(LARGE)])
+        assert time.monotonic() - begun < 5
+    finally:
+        workshop.close()
+
+
+async def test_an_end_while_pictures_are_under_way() -> None:
+    before = children()
+    workshop = Workshop(STUDIO, 1, 4, seconds=60)
+    work = [asyncio.ensure_future(workshop.label([picture(LARGE, index)])) for index in range(2)]
+    await asyncio.sleep(0.3)
+    workshop.close()
+    found = await asyncio.gather(*work, return_exceptions=True)
+    assert all(isinstance(one, (LabellingError, asyncio.CancelledError)) for one in found)
+    assert before == children()
+
+
+async def test_an_interrupt_from_the_keyboard_does_not_end_work_under_way(workshop: Workshop) -> None:
+    before = children()
+    await workshop.label([picture(SMALL)])
+    (started,) = children() - before
+    os.kill(started, signal.SIGINT)
+    await workshop.label([picture(SMALL)])
+    assert {started} == children() - before
+
+
+async def test_more_answers_than_may_wait_are_refused(workshop: Workshop) -> None:
+    under_way = [asyncio.ensure_future(workshop.label([picture(SMALL), picture(SMALL)])) for _ in range(6)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        workshop.check()
+    with pytest.raises(Overloaded):
+        await workshop.label([picture(SMALL)])
+    assert [2] * 6 == [len(done) for done in await asyncio.gather(*under_way)]
+    workshop.check()
+
+
+ORPHAN = """
+import os, sys
+from tests.test_workshop import SMALL, STUDIO, children, picture
+from proxy.workshop import Workshop
+workshop = Workshop(STUDIO, 1, 4, seconds=60)
+workshop.work(picture(SMALL).order())
+print(*children(), flush=True)
+os._exit(0)
+"""
+
+
+def test_no_process_outlives_the_proxy() -> None:
+    ran = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=60)
+    (pid,) = map(int, ran.stdout.split())
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_proxy_itself_holds_no_decoder() -> None:
+    asked = "import sys, proxy.app, proxy.service, proxy.server; print('PIL' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "False\n"
