@@ -27,7 +27,7 @@ from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds, acts
 from proxy.labelling.rehearsal import rehearse
 from proxy.labelling.request import read as read_request
-from proxy.labelling.trial import Bench, run
+from proxy.labelling.trial import Bench, Draw, run
 from proxy.labelling.wire import MEDIA_TYPES, guessed
 from proxy.policy.decision import Decision, Position, TextNotice
 from proxy.policy.facts import Facts
@@ -110,7 +110,7 @@ def try_out(
     bench = Bench(
         Operator(Issuer(stage.settings.provider_id, b"trial" * 8), stage.settings.provider_name, notices),
         decisions,
-        Studio(stage.settings.font, stage.settings.limits.pixels),
+        _drawing(Studio(stage.settings.font, stage.settings.limits.pixels)),
         Bounds(stage.settings.limits.whole_body, stage.settings.limits.record),
         {name: one.dialect for name, one in tables.items()},
         trusted=stage.route.upstream.labels == "trusted",
@@ -170,10 +170,17 @@ def _examples(console: Console, table: Table, tables: Mapping[str, Table]) -> in
     if not examples:
         end(FAILED, f"{table.dialect.name} has no examples: add some to its table, or show an answer with --body FILE")
     dialects = {name: one.dialect for name, one in tables.items()} | {table.dialect.name: table.dialect}
-    studio = Studio(font(), 1 << 20)
-    wrong = {example.about: rehearse(table.dialect, example, dialects, studio) for example in examples}
+    draw = _drawing(Studio(font(), 1 << 20))
+    wrong = {example.about: rehearse(table.dialect, example, dialects, draw) for example in examples}
     shown.examples(console, table.dialect, wrong)
     return FAILED if any(wrong.values()) else 0
+
+
+def _drawing(studio: Studio) -> Draw:
+    # Imported here: the decoders of pictures are no part of the proxy's own process.
+    from proxy.labelling.stamping import label_picture
+
+    return lambda order: label_picture(order, studio)
 
 
 def _tables(config: Path | None) -> Mapping[str, Table]:

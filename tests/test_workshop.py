@@ -154,6 +154,6 @@ def test_no_process_outlives_the_proxy() -> None:
 
 
 def test_the_proxy_itself_holds_no_decoder() -> None:
-    asked = "import sys, proxy.app, proxy.service, proxy.server; print('PIL' in sys.modules)"
+    asked = "import sys, proxy.cli, proxy.app, proxy.service, proxy.server; print('PIL' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout == "False\n"

@@ -11,10 +11,9 @@ from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Operator
 from proxy.labelling.meant import faults
 from proxy.labelling.notices import Notices
-from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import read
-from proxy.labelling.trial import Bench, run
+from proxy.labelling.trial import Bench, Draw, run
 from proxy.labelling.wire import MEDIA_TYPES, answer, shape
 from proxy.policy.decision import Carrier, Decision, ImageNotice, Position, TextNotice, Words
 
@@ -43,7 +42,7 @@ def rehearse(
     dialect: Dialect,
     example: Example,
     dialects: Mapping[str, Dialect],
-    studio: Studio,
+    draw: Draw,
     picture: str = PICTURE,
     cuttings: Cuttings = whole,
 ) -> list[str]:
@@ -54,7 +53,7 @@ def rehearse(
     tokens = {"png": picture, "png hex": a2b_base64(picture).hex()}
     spoken = dialect.spoken_by(example.server)
     asked = read(spoken, _OPERATOR.notices, json.dumps(dict(example.request)).encode()).asked
-    bench = Bench(_OPERATOR, decisions(dialect, example.position), studio, _BOUNDS, dialects)
+    bench = Bench(_OPERATOR, decisions(dialect, example.position), draw, _BOUNDS, dialects)
     came = answer(dialect, example, tokens)
     for chunks in cuttings(came):
         ran = run(spoken, asked, chunks, MEDIA_TYPES[shape(example)], bench)

@@ -83,7 +83,7 @@ def _label(media: Format, data: bytes, order: Order, studio: Studio) -> tuple[by
             placed.append("badge")
         except BadgeError as error:
             if order.undrawable == "refuse":
-                raise
+                raise BadgeError(f"{error} (undrawable: metadata would do without the badge)") from None
             skipped = f"it cannot carry the badge: {error}"
     if order.xmp:
         after = _with_metadata(media, after, order.statement(aigc), order.unit)

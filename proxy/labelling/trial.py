@@ -3,23 +3,25 @@
 What serves traffic and what is tried out are the same transforms; only who runs the Work differs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.order import Studio
+from proxy.labelling.order import Order
 from proxy.labelling.picture import Picture, linked
 from proxy.labelling.plan import Bounds, Label, framing, label
 from proxy.labelling.request import Asked
-from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
 
 PRODUCE_ID = "0" * 32
+
+# A picture labelled, and what was done to it. Given by whoever has a decoder: the proxy itself has none.
+Draw = Callable[[Order], tuple[bytes, Item]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Bench:
 
     operator: Operator
     decisions: Mapping[str, Decision]
-    studio: Studio
+    draw: Draw
     bounds: Bounds
     dialects: Mapping[str, Dialect]
     trusted: bool = False
@@ -104,7 +106,7 @@ def _take(pieces: Sequence[Piece], plan: Label, bench: Bench, ran: Ran, out: lis
 def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:
     """A picture with its label; for one that is a URL, what the proxy would put there, without its secrets."""
     if picture.encoding != "url":
-        return label_picture(picture.order(), bench.studio)
+        return bench.draw(picture.order())
     mark, public = picture.mark, (bench.home and bench.home.public) or ""
     if mark.terms.urls == "rewrite":
         return f"{public}/countermark/media/...".encode(), linked(picture)

@@ -26,6 +26,7 @@ _NAMES = {
     0x8298: "Copyright",
     0x9C9C: "XPComment",
 }
+TEXTS = frozenset(_NAMES)
 _CODE_LENGTH = 8  # the character code that opens a UserComment
 
 

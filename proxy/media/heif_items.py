@@ -99,8 +99,8 @@ def parse(data: bytes, found: Box) -> Meta:
         found,
         children,
         _primary(data, parts[b"pitm"]),
-        _items(data, parts[b"iinf"]),
-        _places(data, parts[b"iloc"]),
+        parse_items(data, parts[b"iinf"]),
+        parse_places(data, parts[b"iloc"]),
         _references(data, parts[b"iref"]),
         parse_properties(data, parts[b"iprp"]),
     )
@@ -129,7 +129,7 @@ def pack(data: bytes, old: Meta, new: Meta) -> bytes:
                     full_box(b"iref", version, flags, *_packed_references(new.references, 4 if version else 2))
                 )
             case b"iloc":
-                pieces.append(_packed_places(new.places, version))
+                pieces.append(pack_places(new.places, version))
             case b"iprp" if old.properties != new.properties:
                 pieces.append(new.properties.pack())
             case _:
@@ -154,19 +154,8 @@ def groups(data: bytes, meta: Meta) -> set[int]:
     return {Fields(data, group.body + _VERSION, group.end).number(4) for group in walk(data, found.body, found.end)}
 
 
-def _open(data: bytes, found: Box | None) -> tuple[int, int, Fields]:
-    """Version, flags and fields of a full box that is known to be there."""
-    assert found is not None
-    fields = Fields(data, found.body, found.end)
-    return fields.number(1), fields.number(3), fields
-
-
-def _primary(data: bytes, found: Box | None) -> int:
-    version, _, fields = _open(data, found)
-    return fields.number(4 if version else 2)
-
-
-def _items(data: bytes, found: Box | None) -> tuple[Item, ...]:
+def parse_items(data: bytes, found: Box | None) -> tuple[Item, ...]:
+    """What an ``iinf`` box lists (clause 8.11.6)."""
     version, _, fields = _open(data, found)
     count = fields.number(4 if version else 2)
     items = tuple(_item(data, entry) for entry in walk(data, fields.position, fields.end))
@@ -175,17 +164,8 @@ def _items(data: bytes, found: Box | None) -> tuple[Item, ...]:
     return items
 
 
-def _item(data: bytes, entry: Box) -> Item:
-    version, _, fields = _open(data, entry)
-    if entry.kind != b"infe" or version not in (2, 3):
-        raise MediaError("the HEIF container has an item entry of a kind that images do not have")
-    number = fields.number(4 if version == 3 else 2)
-    protected, kind, name = bool(fields.number(2)), fields.take(4), fields.text()
-    content_type, encoding = (fields.text(), fields.text()) if kind == b"mime" else (b"", b"")
-    return Item(number, kind, name, content_type, encoding, protected, data[entry.start : entry.end])
-
-
-def _places(data: bytes, found: Box | None) -> tuple[Place, ...]:
+def parse_places(data: bytes, found: Box | None) -> tuple[Place, ...]:
+    """What an ``iloc`` box says (clause 8.11.3)."""
     version, _, fields = _open(data, found)
     sizes = fields.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 0xF for shift in (12, 8, 4, 0))
@@ -212,7 +192,8 @@ def _places(data: bytes, found: Box | None) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def _packed_places(places: Sequence[Place], version: int) -> bytes:
+def pack_places(places: Sequence[Place], version: int) -> bytes:
+    """The whole ``iloc`` box, in the one form in which it is written."""
     indexed = any(extent.source for place in places for extent in place.extents)
     pieces = [b"\x44", b"\x04" if indexed else b"\x00", len(places).to_bytes(4 if version == 2 else 2)]
     for place in places:
@@ -222,6 +203,28 @@ def _packed_places(places: Sequence[Place], version: int) -> bytes:
         for offset, length, source in place.extents:
             pieces.append((source.to_bytes(4) if indexed else b"") + offset.to_bytes(4) + length.to_bytes(4))
     return full_box(b"iloc", version, 0, *pieces)
+
+
+def _open(data: bytes, found: Box | None) -> tuple[int, int, Fields]:
+    """Version, flags and fields of a full box that is known to be there."""
+    assert found is not None
+    fields = Fields(data, found.body, found.end)
+    return fields.number(1), fields.number(3), fields
+
+
+def _primary(data: bytes, found: Box | None) -> int:
+    version, _, fields = _open(data, found)
+    return fields.number(4 if version else 2)
+
+
+def _item(data: bytes, entry: Box) -> Item:
+    version, _, fields = _open(data, entry)
+    if entry.kind != b"infe" or version not in (2, 3):
+        raise MediaError("the HEIF container has an item entry of a kind that images do not have")
+    number = fields.number(4 if version == 3 else 2)
+    protected, kind, name = bool(fields.number(2)), fields.take(4), fields.text()
+    content_type, encoding = (fields.text(), fields.text()) if kind == b"mime" else (b"", b"")
+    return Item(number, kind, name, content_type, encoding, protected, data[entry.start : entry.end])
 
 
 def _references(data: bytes, found: Box | None) -> tuple[Reference, ...]:

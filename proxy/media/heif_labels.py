@@ -5,15 +5,15 @@ primary item (TC260-PG-20259A), a new one where there is none, with a ``cdsc`` r
 are read, never written. XMP that describes another item, such as a gain map, is somebody else's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from proxy.label.xmp import Statement
 from proxy.media import exif, heif_items, heif_layout
 from proxy.media.boxes import Box, Fields
-from proxy.media.carriers import Carrier, check_count, one_packet, xmp_carrier
+from proxy.media.carriers import Carrier, check_count, in_packet, one_packet, xmp_carrier
 from proxy.media.errors import MediaError
 from proxy.media.heif_items import Item, Meta, Reference
-from proxy.media.heif_layout import File, overwritten, payload, rebuilt
+from proxy.media.heif_layout import File, Span, overwritten, payload, rebuilt, track_items
 from proxy.media.packed import unpacked
 
 MANIFEST = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.x, appendix A.5
@@ -48,12 +48,17 @@ def carriers(data: bytes) -> list[Carrier]:
             found.append(xmp_carrier("XMP item", _packet(file, item)))
         elif item.kind == b"Exif":
             found += exif.carriers(_block(payload(file, item.number))[1])
+    for item, spans in track_items(file):
+        if _is_xmp(item):
+            found.append(xmp_carrier("XMP item of a track", _held(file, spans)))
+        elif item.kind == b"Exif":
+            found += exif.carriers(_block(_held(file, spans))[1])
     return [*found, *(xmp_carrier("uuid XMP", data[box.body : box.end]) for box in _xmp_boxes(file))]
 
 
 def write(data: bytes, statement: Statement) -> bytes:
     """The file with this label only; every picture and every other item as it was, but C2PA manifests."""
-    file = _with_exif(parse(data), exif.without_labels)
+    file = _without_track_labels(_with_exif(parse(data), exif.without_labels))
     items = sorted(filter(_is_xmp, file.meta.items), key=lambda item: not _describes_primary(file.meta, item))
     boxes = _xmp_boxes(file)
     packets = [*(_packet(file, item) for item in items), *(file.data[box.body : box.end] for box in boxes)]
@@ -79,7 +84,8 @@ def has_manifest(data: bytes) -> bool:
 def parse(data: bytes) -> File:
     """The file in its parts. MediaError where it is not whole, or has more than 16 places for labels."""
     file = heif_layout.parse(data)
-    check_count(sum(_is_xmp(item) or item.kind == b"Exif" for item in file.meta.items) + len(_xmp_boxes(file)))
+    items = [*file.meta.items, *(item for described in file.tracks.metas for item in described.items)]
+    check_count(sum(_is_xmp(item) or item.kind == b"Exif" for item in items) + len(_xmp_boxes(file)))
     return file
 
 
@@ -94,13 +100,24 @@ def without_thumbnails(file: File) -> File:
 
 
 def _with_exif(file: File, change: Callable[[bytes], bytes]) -> File:
-    contents = {}
-    for item in file.meta.items:
-        if item.kind == b"Exif":
-            before, block = _block(payload(file, item.number))
-            if (changed := change(block)) != block:
-                contents[item.number] = before + changed
+    contents: list[tuple[list[Span], bytes]] = []
+    own = [heif_layout.spans(file, item.number) for item in file.meta.items if item.kind == b"Exif"]
+    for spans in [*own, *(spans for item, spans in track_items(file) if item.kind == b"Exif")]:
+        before, block = _block(_held(file, spans))
+        if (changed := change(block)) != block:
+            contents.append((spans, before + changed))
     return parse(overwritten(file, contents)) if contents else file
+
+
+def _without_track_labels(file: File) -> File:
+    """The file with zeros in place of labelled packets that only a track has."""
+    held = ((spans, _held(file, spans)) for item, spans in track_items(file) if _is_xmp(item))
+    contents = [(spans, bytes(len(packet))) for spans, packet in held if in_packet(packet)]
+    return parse(overwritten(file, contents)) if contents else file
+
+
+def _held(file: File, spans: Iterable[Span]) -> bytes:
+    return b"".join(file.data[start:end] for start, end in spans)
 
 
 def _block(content: bytes) -> tuple[bytes, bytes]:
@@ -138,7 +155,7 @@ def _described(meta: Meta, number: int) -> Meta:
 def _free_number(file: File) -> int:
     """The lowest number that neither an item nor anything else that shares their range has."""
     taken = {item.number for item in file.meta.items} | {place.number for place in file.meta.places}
-    taken |= heif_items.groups(file.data, file.meta) | file.tracks
+    taken |= heif_items.groups(file.data, file.meta) | file.tracks.numbers
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 

@@ -7,22 +7,20 @@ sequence; a file with offsets that are not known here is refused, and so is one 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
 from proxy.media import heif_items
-from proxy.media.boxes import Box, box, one, resized, walk
+from proxy.media.boxes import Box, box, resized, walk
 from proxy.media.errors import MediaError
-from proxy.media.heif_items import IN_FILE, IN_ITEM, IN_META, Extent, Meta, Place
+from proxy.media.heif_items import IN_FILE, IN_ITEM, IN_META, Extent, Item, Meta, Place
+from proxy.media.heif_tracks import Tracks, moved_locations, moved_table, parse_tracks
 
-MAX_CHUNKS = 100_000
-
-# Boxes that hold offsets nothing here makes right: fragments, and what protects samples.
+# Boxes that hold offsets nothing here makes right.
 _FRAGMENTS = frozenset((b"moof", b"mfra", b"sidx", b"ssix"))
-_CHUNKS = {b"stco": 4, b"co64": 8}  # bytes per offset (clause 8.7.5)
 _HEADER = 8  # bytes: size and type
-_COUNTED = 8  # version, flags and a count, before the first entry
 
 _FIXED = "the HEIF file keeps data in a place that cannot be changed"
 
@@ -30,14 +28,13 @@ Span = tuple[int, int]
 
 
 class File(NamedTuple):
-    """A whole file: its boxes, the meta box in parts, and of a sequence the tables of offsets, the tracks' numbers."""
+    """A whole file: its boxes, the meta box in parts, and the tracks of a sequence."""
 
     data: bytes
     boxes: tuple[Box, ...]
     meta: Meta
     idat: Box | None
-    tables: tuple[Box, ...]
-    tracks: frozenset[int]
+    tracks: Tracks
 
 
 class Edit(NamedTuple):
@@ -58,10 +55,9 @@ def parse(data: bytes) -> File:
         raise MediaError(f"a HEIF file in fragments ({min(fragments).decode()}) is not supported")
     meta = heif_items.parse(data, boxes[kinds.index(b"meta")])
     moov = boxes[kinds.index(b"moov")] if b"moov" in kinds else None
-    tables, tracks = _sequence(data, moov)
     idat = next((child for child in meta.children if child.kind == b"idat"), None)
-    found = File(data, boxes, meta, idat, tables, tracks)
-    for place in meta.places:
+    found = File(data, boxes, meta, idat, parse_tracks(data, moov))
+    for place in [*meta.places, *(place for described in found.tracks.metas for place in described.places)]:
         _spans(found, place)
     return found
 
@@ -86,13 +82,25 @@ def payload(file: File, number: int) -> bytes:
     return b"".join(file.data[start:end] for start, end in spans(file, number))
 
 
-def overwritten(file: File, contents: Mapping[int, bytes]) -> bytes:
-    """The file with other data of the same length in some items; nothing moves."""
+def track_items(file: File) -> Iterator[tuple[Item, list[Span]]]:
+    """The metadata of tracks that is not the same bytes as an item of the file, and where it stands."""
+    kinds = {item.number: (item.kind, item.content_type) for item in file.meta.items}
+    known = {(kinds.get(place.number), *_spans(file, place)) for place in file.meta.places}
+    for described in file.tracks.metas:
+        places = {place.number: _spans(file, place) for place in described.places}
+        for item in described.items:
+            found = places.get(item.number, [])
+            if ((item.kind, item.content_type), *found) not in known:
+                yield item, found
+
+
+def overwritten(file: File, contents: Iterable[tuple[Sequence[Span], bytes]]) -> bytes:
+    """The file with other data of the same length in some places; nothing moves."""
     new = bytearray(file.data)
-    for number, content in contents.items():
+    for found, content in contents:
         position = 0
-        _check_alone(file, {number})
-        for start, end in spans(file, number):
+        _check_alone(file, found, partial(_stands_at, file, found))
+        for start, end in found:
             new[start:end] = content[position : position + end - start]
             position += end - start
     return bytes(new)
@@ -105,12 +113,12 @@ def rebuilt(file: File, meta: Meta, contents: Mapping[int, bytes], dropped: Iter
     """
     kept = {item.number for item in meta.items} - set(contents)
     gone = ({item.number for item in file.meta.items} | set(contents)) - kept
-    _check_alone(file, gone)
+    going = sorted(span for place in file.meta.places if place.number in gone for span in _spans(file, place))
+    _check_alone(file, going, lambda place: place.number in gone)
     cuts: dict[Box, list[Span]] = {}
     blanks: list[Span] = []
     starts = [found.start for found in file.boxes]
-    going = (span for place in file.meta.places if place.number in gone for span in _spans(file, place))
-    for start, end in sorted(going):
+    for start, end in going:
         home = file.boxes[bisect_right(starts, start) - 1]
         if home.kind == b"mdat" and home.body <= start and end <= home.end:
             cuts.setdefault(home, []).append((start, end))
@@ -143,7 +151,18 @@ def _joined(file: File, meta: Meta, contents: Mapping[int, bytes], edits: list[E
     for place, start in zip(new, starts, strict=False):  # the last start is where the file ends
         final.append(place._replace(extents=(place.extents[0]._replace(offset=start),)))
     packed = heif_items.pack(file.data, file.meta, meta._replace(places=_ordered(file, final)))
-    tables = [Edit(table.start, table.end, _moved_table(file.data, table, moves)) for table in file.tables]
+    old = {tuple(spans(file, number)): number for number in contents}
+    placed = {place.number: place for place in final}
+
+    def followed(place: Place) -> Place:
+        """A track's metadata that is that of the file goes where that goes."""
+        number = old.get(tuple(_spans(file, place)))
+        return moves.moved_place(place) if number is None else place._replace(extents=placed[number].extents)
+
+    tables = [Edit(table.start, table.end, moved_table(file.data, table, moves.moved)) for table in file.tracks.tables]
+    for described in file.tracks.metas:
+        locations = moved_locations(file.data, described, followed)
+        tables.append(Edit(described.locations.start, described.locations.end, locations))
     pieces: list[bytes] = []
     position = 0
     for edit in sorted([*edits, *tables, whole._replace(new=packed)]):
@@ -216,63 +235,17 @@ def _spans(file: File, place: Place) -> list[Span]:
     return found
 
 
-def _check_alone(file: File, gone: set[int]) -> None:
+def _stands_at(file: File, found: Sequence[Span], place: Place) -> bool:
+    return _spans(file, place) == found
+
+
+def _check_alone(file: File, found: Sequence[Span], is_owner: Callable[[Place], bool]) -> None:
     """MediaError where bytes that are to change belong to another item, too."""
-    going = sorted(span for place in file.meta.places if place.number in gone for span in _spans(file, place))
+    going = sorted(found)
     ends = list(accumulate((end for _, end in going), max))
     for place in file.meta.places:
-        if place.number in gone:
-            continue
-        for start, end in _spans(file, place):
+        for start, end in () if is_owner(place) else _spans(file, place):
             # The first that ends behind this start is the first that could reach into it.
             at = bisect_right(ends, start)
             if at < len(going) and going[at][0] < end:
                 raise MediaError("the HEIF container's items share their data, which cannot be changed for one of them")
-
-
-def _sequence(data: bytes, moov: Box | None) -> tuple[tuple[Box, ...], frozenset[int]]:
-    """The tables of chunk offsets in every track of a sequence, and the numbers of the tracks (clauses 8.3, 8.7)."""
-    tables: list[Box] = []
-    tracks = set()
-    if moov is None:
-        return (), frozenset()
-    for found in walk(data, moov.body, moov.end):
-        if found.kind in (b"meta", b"mvex"):
-            raise MediaError("a HEIF sequence with fragments, or items of its own, is not supported")
-        if found.kind != b"trak":
-            continue
-        table: Box | None = found
-        for kind in (b"mdia", b"minf", b"stbl"):
-            table = one(data, kind, table.body, table.end) if table is not None else None
-        head = one(data, b"tkhd", found.body, found.end)
-        if table is None or head is None or one(data, b"meta", found.body, found.end) is not None:
-            raise MediaError("the HEIF sequence has a track without tables, or with items of its own")
-        at = head.body + (20 if data[head.body : head.body + 1] == b"\1" else 12)
-        tracks.add(int.from_bytes(data[at : at + 4]))
-        for inner in walk(data, table.body, table.end):
-            if inner.kind in (b"saio", b"senc"):
-                raise MediaError("a protected HEIF sequence is not supported")
-            if inner.kind in _CHUNKS:
-                _offsets(data, inner)
-                tables.append(inner)
-    return tuple(tables), frozenset(tracks)
-
-
-def _offsets(data: bytes, table: Box) -> list[int]:
-    width = _CHUNKS[table.kind]
-    count = int.from_bytes(data[table.body + 4 : table.body + _COUNTED])
-    if table.end - table.body != _COUNTED + width * count:
-        raise MediaError("the HEIF sequence has a table of offsets that is cut short")
-    if count > MAX_CHUNKS:
-        raise MediaError(f"the HEIF sequence has {count} chunks, over the limit of {MAX_CHUNKS}")
-    starts = range(table.body + _COUNTED, table.end, width)
-    offsets = [int.from_bytes(data[start : start + width]) for start in starts]
-    if any(offset > len(data) for offset in offsets):
-        raise MediaError("the HEIF file ends before the data of its sequence does")
-    return offsets
-
-
-def _moved_table(data: bytes, table: Box, moves: _Moves) -> bytes:
-    width = _CHUNKS[table.kind]
-    moved = (moves.moved(offset).to_bytes(width) for offset in _offsets(data, table))
-    return b"".join([data[table.start : table.body + _COUNTED], *moved])

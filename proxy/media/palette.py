@@ -1,13 +1,17 @@
 """A badge's greys in a palette, and a palette given up where they do not fit (PNG, third edition, colour type 3).
 
 Law: no colour that the picture uses changes. Greys that are missing are added while the palette has room; a full
-palette without black and white makes the picture truecolour, with alpha where it had transparent entries.
+palette without them is drawn with as it is where it has colours that are dark and light enough, and makes the picture
+truecolour where it has not, with alpha where it had transparent entries.
 """
 
 from typing import NamedTuple
 
 # Sixteen greys draw smooth letters; two are enough to read them.
 _STEPS = (16, 4, 2)
+_CONTRAST = 7
+_NEARLY_GREY = 32  # how far the samples of a colour lie apart, of 255
+_WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 
 class Greys(NamedTuple):
@@ -36,6 +40,25 @@ def greys(palette: bytes, alphas: bytes, room: int) -> Greys | None:
     return None
 
 
+def nearest(palette: bytes, alphas: bytes) -> bytes | None:
+    """The index for each of 256 levels in a palette that stays as it is; the arguments are those of ``greys``.
+
+    The darkest and the lightest opaque colour stand for black and white: None where their contrast is under 7:1 (WCAG
+    2.2, success criterion 1.4.6). Between them only what is nearly grey is drawn with.
+    """
+    colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
+    opaque = [index for index in range(len(colours)) if alphas[index : index + 1] in (b"", b"\xff")]
+    by_light = sorted(opaque, key=lambda index: _luminance(colours[index]))
+    if not by_light:
+        return None
+    dark, light = by_light[0], by_light[-1]
+    if _luminance(colours[light]) + 0.05 < _CONTRAST * (_luminance(colours[dark]) + 0.05):
+        return None
+    between = [index for index in opaque if max(colours[index]) - min(colours[index]) <= _NEARLY_GREY]
+    known = {index: sum(colours[index]) / 3 for index in between} | {dark: 0, light: 255}
+    return bytes(min(known, key=lambda index: abs(known[index] - level)) for level in range(256))
+
+
 def channels(palette: bytes, alphas: bytes) -> list[bytes]:
     """The tables that turn indices into red, green, blue, and alpha where any entry is not opaque: 256 bytes each.
 
@@ -58,3 +81,10 @@ def promoted(kind: bytes, data: bytes, palette: bytes, alpha: bool) -> bytes | N
         case b"sBIT":
             return data + b"\x08" if alpha else data
     return data
+
+
+def _luminance(colour: bytes) -> float:
+    """Relative luminance of a colour in sRGB (WCAG 2.2)."""
+    parts = (sample / 255 for sample in colour)
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip(_WEIGHTS, linear, strict=True))

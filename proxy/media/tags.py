@@ -111,11 +111,12 @@ def directory(data: bytes, layout: Layout, start: int) -> Directory:
     first = start + layout.counter
     link = first + layout.entry * entries
     fields = []
-    for entry in range(first, min(link, len(data) - layout.entry + 1), layout.entry):
+    step, word = layout.entry, layout.word
+    for entry in range(first, min(link, len(data) - step + 1), step):
         tag, kind, count = struct.unpack_from(form, data, entry)
         length = _UNIT.get(kind, 0) * count
-        value = entry + layout.entry - layout.word
-        at = value if length <= layout.word else layout.offset(data, value)
+        value = entry + step - word
+        at = value if length <= word else layout.offset(data, value)
         fields.append(Field(tag, kind, count, entry, at, at + length))
     return Directory(tuple(fields), layout.offset(data, link), link, start, link + layout.word)
 

@@ -27,7 +27,8 @@ MAX_FIELDS = 100_000
 MAX_BLOCKS = 500_000
 
 _WIDTH, _HEIGHT = 256, 257
-_DESCRIPTION, _XMP, _USER_COMMENT, _MANIFEST = 270, 700, 37510, 52545
+_XMP, _MANIFEST = 700, 52545
+_TEXTS = exif.TEXTS | {_XMP}
 _SUBFILE, _OLD_SUBFILE, _SUB_IFDS, _JPEG_STREAM = 254, 255, 330, 513
 # The fields that hold offsets and lengths of the picture's parts: strips, tiles, and old JPEG's stream.
 _PARTS = ((273, 279), (324, 325), (513, 514))
@@ -180,12 +181,12 @@ def parse(data: bytes) -> list[Page]:
             raise MediaError("the TIFF has too many pages, or its directories lead in a circle")
         seen.add(start)
         directory = _directory(data, layout, start)
-        page = Page(data, layout, directory, exif.inner(data, layout, directory), _parts(data, layout, directory))
+        inner = exif.inner(data, layout, directory)
+        inner = inner and _whole(data, inner)
+        page = Page(data, layout, directory, inner, _parts(data, layout, directory))
         fields += len(page.fields)
         blocks += sum(len(part.spans) for part in page.parts)
-        texts += sum(
-            field.end - field.start for field in page.fields if field.tag in (_DESCRIPTION, _XMP, _USER_COMMENT)
-        )
+        texts += sum(field.end - field.start for field in page.fields if field.tag in _TEXTS)
         if fields > MAX_FIELDS or blocks > MAX_BLOCKS or texts > len(data):
             raise MediaError("the TIFF has more fields, strips or text than any honest file")
         pages.append(page)
@@ -203,11 +204,15 @@ def _layout(data: bytes) -> Layout:
 
 def _directory(data: bytes, layout: Layout, start: int) -> Directory:
     found = tags.directory(data, layout, start)
-    if start < 2 * layout.word or found.end > len(data) or not found.fields:
+    if start < 2 * layout.word or not found.fields:
         raise MediaError("the TIFF ends before one of its directories, or that is empty")
-    if any(field.end > len(data) for field in found.fields):
-        raise MediaError("the TIFF ends inside a field")
-    return found
+    return _whole(data, found)
+
+
+def _whole(data: bytes, directory: Directory) -> Directory:
+    if directory.end > len(data) or any(field.end > len(data) for field in directory.fields):
+        raise MediaError("the TIFF ends inside a directory or a field")
+    return directory
 
 
 def _numbers(data: bytes, layout: Layout, directory: Directory, tag: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ A table's own examples are its tests; what is here holds of all of them.
 
 import base64
 import inspect
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,21 @@ from proxy.dialects.examples import Example
 from proxy.dialects.paths import MISSING
 from proxy.labelling.order import Studio
 from proxy.labelling.rehearsal import rehearse
+from proxy.labelling.stamping import label_picture
 from proxy.settings_dialects import read_table
 from proxy.shipped import dialect_sources, font
 from tests.labelling.answers import cuttings
 
 SOURCES = {source.path.stem: source for source in dialect_sources() if source.path.stem != "harmless"}
 DIALECTS = {name: read_table(source).dialect for name, source in SOURCES.items()}
-STUDIO = Studio(font(), 1_000_000)
+DRAW = partial(label_picture, studio=Studio(font(), 1_000_000))
 PICTURE = base64.b64encode((Path(__file__).parents[1] / "samples" / "rgb8.png").read_bytes()).decode()
 EXAMPLES = [(name, example) for name, dialect in DIALECTS.items() for example in dialect.examples]
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[f"{name}: {example.about}" for name, example in EXAMPLES])
 def test_an_example_holds(name: str, example: Example) -> None:
-    assert "" == "\n".join(rehearse(DIALECTS[name], example, DIALECTS, STUDIO, PICTURE, cuttings))
+    assert "" == "\n".join(rehearse(DIALECTS[name], example, DIALECTS, DRAW, PICTURE, cuttings))
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from proxy.labelling.mark import Home
 from proxy.labelling.order import Studio
 from proxy.labelling.request import Asked
+from proxy.labelling.stamping import label_picture
 from proxy.labelling.trial import Bench, Ran, run
 from proxy.policy.decision import Decision
 from proxy.shipped import font
@@ -20,7 +22,7 @@ CHAT_BODY = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi
 
 
 def bench(**decisions: Decision) -> Bench:
-    return Bench(OPERATOR, decisions, Studio(font(), 1_000_000), BOUNDS, DIALECTS)
+    return Bench(OPERATOR, decisions, partial(label_picture, studio=Studio(font(), 1_000_000)), BOUNDS, DIALECTS)
 
 
 def pictures(value: str, on: Bench, name: str = "b64_json") -> Ran:

@@ -20,7 +20,7 @@ UNWRITABLE: set[str] = set()
 UNDRAWABLE = {
     *UNWRITABLE,
     "gain-map.jpg",
-    *(f"{name}.avif" for name in ("animated", "gain-map", "hdr")),
+    *(f"{name}.avif" for name in ("animated", "gain-map", "hdr", "labelled-animated")),
     *(path.name for path in SAMPLES.iterdir() if path.suffix in (".heic", ".jxl")),
     *(f"{name}.tiff" for name in ("float", "group4", "jpeg")),
 }

@@ -119,7 +119,7 @@ def test_the_label_is_in_one_packet_about_the_picture(name: str) -> None:
     assert labelled.data.startswith(b"<?xpacket begin=")
 
 
-@pytest.mark.parametrize("name", [name for name in CONTAINERS if name.endswith(".avif")])
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name.endswith(".avif") and name != "animated.avif"])
 def test_another_decoder_finds_the_label_in_the_pictures_xmp(name: str) -> None:
     found = Image.open(BytesIO(written(name)[1])).info["xmp"]
     assert b"<TC260:AIGC>{&quot;Label&quot;:&quot;1&quot;" in found
@@ -164,8 +164,9 @@ def test_boxes_between_and_behind_are_kept() -> None:
     assert b"uuid" not in after
 
 
-def test_a_sequence_keeps_its_pictures() -> None:
-    data, after = written("animated.avif")
+@pytest.mark.parametrize("name", ["animated.avif", "labelled-animated.avif"])
+def test_a_sequence_keeps_its_pictures(name: str) -> None:
+    data, after = written(name)
     before, now = Image.open(BytesIO(data)), Image.open(BytesIO(after))
     assert (before.n_frames, now.n_frames) == (2, 2)
     frames = []
@@ -175,6 +176,24 @@ def test_a_sequence_keeps_its_pictures() -> None:
         frames.append(now.tobytes())
         assert before.tobytes() == now.tobytes()
     assert frames[0] != frames[1]
+
+
+def test_a_packet_that_file_and_track_share_stays_shared() -> None:
+    _, after = written("labelled-animated.avif")
+    assert after.count(b"<TC260:AIGC>") == 1
+    # The decoder takes the packet of the track.
+    assert b'"0a1b"'.replace(b'"', b"&quot;") in Image.open(BytesIO(after)).info["xmp"]
+
+
+def test_a_packet_that_only_a_track_has_is_read_and_blanked() -> None:
+    data = (SAMPLES / "labelled-animated.avif").read_bytes().replace(XMP_TYPE, b"application/xyz+xml", 1)
+    (carrier,) = avif.carriers(data)
+    assert carrier.place == "XMP item of a track"
+    assert carrier.labels
+    after = avif.write(data, STATEMENT)
+    assert avif.read(after) == (LABEL,)
+    assert b"doubao" not in after
+    assert avif.write(after, STATEMENT) == after
 
 
 @pytest.mark.parametrize(
@@ -262,8 +281,12 @@ BROKEN = [
         PRIMARY, info(PICTURE), full_box(b"iloc", 1, 0, b"\x44\0\0\1\0\1\0\1\0\0\0\1\0\0\0\0\0\0\0\1"))),
     ("before the data of an item", file((1, 90, 11))),
     ("in fragments (moof)", file((1, 0, 9)) + box(b"moof")),
-    ("fragments, or items of its own", file((1, 0, 9)) + box(b"moov", box(b"mvex"))),
-    ("track without tables", file((1, 0, 9)) + box(b"moov", box(b"trak"))),
+    ("sequence in fragments", file((1, 0, 9)) + box(b"moov", box(b"mvex"))),
+    ("track without a header", file((1, 0, 9)) + box(b"moov", box(b"trak"))),
+    ("track without tables", file((1, 0, 9)) + box(b"moov", box(b"trak", full_box(b"tkhd", 0, 0, bytes(12))))),
+    ("over the limit of 100000", file((1, 0, 9)) + track(full_box(b"stco", 0, 0, b"\0\1\x86\xa1", bytes(400_004)))),
+    ("inside its tracks", file((1, 0, 9)) + box(b"moov", meta(
+        info(XMP), full_box(b"iloc", 1, 0, b"\x44\0\0\1\0\2\0\1\0\0\0\1", bytes(7), b"\1")))),
     ("cut short", file((1, 0, 9)) + track(full_box(b"stco", 0, 0, b"\0\0\0\2\0\0\0\0"))),
     ("data of its sequence", file((1, 0, 9)) + track(full_box(b"stco", 0, 0, b"\0\0\0\1\x0f\0\0\0"))),
     ("protected", file((1, 0, 9)) + track(full_box(b"saio", 0, 0, bytes(8)))),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.media.palette import channels, greys, promoted
+from proxy.media.palette import channels, greys, nearest, promoted
 
 RED, BLACK, WHITE = b"\xff\0\0", bytes(3), b"\xff" * 3
 
@@ -48,6 +48,36 @@ def test_what_greys_gives(colours: list[bytes], alphas: bytes, room: int) -> Non
 def test_how_many_entries_there_are_then(expected: int | None, palette: bytes, alphas: bytes, room: int) -> None:
     found = greys(palette, alphas, room)
     assert (found and len(found.palette) // 3) == expected
+
+
+@given(st.lists(st.binary(min_size=3, max_size=3), max_size=256), st.binary(max_size=300))
+def test_what_nearest_gives(colours: list[bytes], alphas: bytes) -> None:
+    found = nearest(b"".join(colours), alphas)
+    if found is None:
+        return
+    assert len(found) == 256
+    assert all(alphas[index : index + 1] in (b"", b"\xff") for index in found)
+    for index in set(found) - {found[0], found[255]}:
+        assert max(colours[index]) - min(colours[index]) <= 32
+    assert found[0] != found[255]
+
+
+@pytest.mark.parametrize(
+    ("expected", "palette", "alphas"),
+    [
+        ((0, 1), b"\x10\x10\x20" + b"\xf0\xe8\xe0", b""),
+        ((2, 1), b"\0\0\0" + b"\xf0\xe8\xe0" + b"\x10\x10\x20", b"\0"),  # black is transparent
+        ((0, 1), b"\0\0\x80" + b"\xff\xff\0", b""),
+        (None, RED + WHITE, b""),  # 4:1
+        (None, b"", b""),
+        (None, BLACK + WHITE, b"\0\0"),
+    ],
+)
+def test_the_darkest_and_the_lightest_stand_for_black_and_white(
+    expected: tuple[int, int] | None, palette: bytes, alphas: bytes
+) -> None:
+    found = nearest(palette, alphas)
+    assert (found and (found[0], found[255])) == expected
 
 
 def test_channels_have_alpha_only_where_an_entry_needs_it() -> None:

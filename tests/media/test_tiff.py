@@ -204,6 +204,7 @@ def test_sub_directories_in_a_circle_are_refused() -> None:
         ("ends inside a strip", {279: (4, (0xFFFFFFFF,))}),
         ("ends before one of its directories", {330: (4, (3,))}),
         ("ends before one of its directories", {330: (4, (100_000,))}),
+        ("ends inside a directory", {34665: (4, (100_000,))}),
     ],
 )
 def test_a_page_that_is_not_whole_is_refused(message: str, more: dict[int, Any]) -> None:
@@ -213,7 +214,7 @@ def test_a_page_that_is_not_whole_is_refused(message: str, more: dict[int, Any])
 
 def test_a_value_beyond_the_file_is_refused() -> None:
     data = picture((10, 8), more={270: (2, b"a description\0")})
-    with pytest.raises(MediaError, match="ends inside a field"):
+    with pytest.raises(MediaError, match="ends inside a directory or a field"):
         tiff.parse(patched(data, number_at(data, 0, 270), "<I", len(data) - 5))
 
 
@@ -222,9 +223,9 @@ def test_thousands_of_manifests_are_little_work() -> None:
     for field in tiff.parse(bytes(data))[0].directory.fields:
         if field.tag >= 1000:
             data[field.entry : field.entry + 2] = struct.pack("<H", 52545)
-    started = time.monotonic()
+    started = time.process_time()
     assert not tiff.has_manifest(tiff.write(bytes(data), Statement(LABEL)))
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_a_page_without_a_picture_is_refused() -> None:
@@ -256,7 +257,7 @@ def test_pages_that_share_more_than_any_file_holds_are_refused_soon(more: dict[i
     data = bytearray(page[:-4])
     for _ in range(100):
         data += struct.pack("<I", len(data) + 4) + page[directory.start : directory.end - 4]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(MediaError, match="more fields, strips or text than any honest file"):
         tiff.read(bytes(data) + bytes(4))
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3

@@ -40,10 +40,10 @@ def turned(orientation: int) -> bytes:
     return avif(exif=exif("<>"[orientation % 2], orientation))
 
 
-def animated() -> bytes:
+def animated(**options: object) -> bytes:
     first = picture("RGB")
     others = [first.transpose(Image.Transpose.ROTATE_180)]
-    return avif(first, save_all=True, append_images=others, duration=100)
+    return avif(first, save_all=True, append_images=others, duration=100, **options)
 
 
 def small(number: int) -> Entry:
@@ -102,6 +102,10 @@ AVIFS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: container([coded(1, None, box(b"colr", b"nclx\0\x09\0\x10\0\6\x80"))]),
     ),
     "labelled-xmp": ("label as an XMP element, from Pillow", lambda: avif(xmp=XMP_ELEMENT.encode())),
+    "labelled-animated": (
+        "label as an XMP element, which the file and its track share",
+        lambda: animated(xmp=XMP_ELEMENT.encode()),
+    ),
     "labelled-first": (
         "label as an XMP attribute, its data between two pictures",
         lambda: container([coded(1), xmp(2, XMP_ATTRIBUTE), small(3)]),

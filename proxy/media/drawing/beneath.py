@@ -8,7 +8,9 @@ The relative luminance of every level of sRGB is either low enough for white let
 black ones (at least 0.175). In 255 parts, with the two roundings that come of them, the border is between 45 and 46.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from PIL import Image
@@ -54,14 +56,6 @@ def ground(pixels: Image.Image) -> Ground:
 
 def _spread(histogram: list[int]) -> int:
     """The range in which the middle nine tenths of the levels lie."""
-    return _level(histogram, 0.95) - _level(histogram, 0.05)
-
-
-def _level(histogram: list[int], share: float) -> int:
-    """The level below which that share of the pixels is."""
-    seen, wanted = 0, share * sum(histogram)
-    for level, count in enumerate(histogram):
-        seen += count
-        if seen >= wanted:
-            return level
-    return len(histogram) - 1
+    sums = list(accumulate(histogram))
+    low, high = (bisect_left(sums, share * sums[-1]) for share in (0.05, 0.95))
+    return high - low

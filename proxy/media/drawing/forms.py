@@ -1,9 +1,9 @@
 """The form that a PNG's samples have while a badge is drawn on them: most keep their own, some must take another.
 
 Law: the picture looks the same in its new form, and the badge is opaque in it. A palette is kept where black and white
-are in it or have room in it; otherwise the picture becomes truecolour. Grey of under 8 bits with a transparent level
-becomes grey of 8 bits. No form has interlace. Frames that must grow by transparent pixels take alpha where they have
-none.
+are in it or have room in it, or where it has colours that are dark and light enough; otherwise the picture becomes
+truecolour. Grey of under 8 bits with a transparent level becomes grey of 8 bits. Frames that must grow by transparent
+pixels take alpha where they have none. No form has interlace.
 
 Images are those of ``rows.unfiltered``: one for each picture, or two for colour of 16 bits.
 """
@@ -127,6 +127,9 @@ def _indexed(header: Header, plain: Header, colours: dict[bytes, bytes]) -> Form
             clear=((alphas.index(0),),) if 0 in alphas else None,
             see_through=see_through,
         )
+    if near := palette.nearest(entries, alphas):
+        table, clear = list(near), ((alphas.index(0),),) if 0 in alphas else None
+        return Form(header, plain, lambda grey: grey.point(table), clear=clear, see_through=see_through)
     return _truecolour(header, entries, alphas, alpha=see_through)
 
 

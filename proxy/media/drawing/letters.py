@@ -3,8 +3,9 @@
 Law: what is measured is ink, the pixels that are at least half covered, never what a font says of itself; and each
 script that the words are written in is as high as asked, not only the highest.
 
-Words are taken in their composed form (Unicode's NFC), which is what fonts have glyphs for. A face is kept and shared:
-each call to FreeType is made under the interpreter's lock, and a pool of processes draws on one thread each.
+Words are taken in their composed form (Unicode's NFC), which is what fonts have glyphs for. A face is kept and shared,
+which FreeType forbids to threads that draw at once: Pillow never lets go of the interpreter's lock while it calls
+FreeType, and each worker is a process that draws on one thread.
 """
 
 import unicodedata
@@ -18,7 +19,6 @@ from proxy.media.errors import MediaError
 
 SAMPLE_PIXELS: Final = 200  # to the em, for measuring
 LEGIBLE_PIXELS: Final = 12  # to the em: below that ideographs and Hangul run together
-_HALF: Final = [0] * 128 + [255] * 128
 _KEPT_FACES: Final = 16  # a face holds its own copy of the font
 
 
@@ -115,7 +115,7 @@ def _inked(face: ImageFont.FreeTypeFont, words: str) -> tuple[Image.Image, int, 
 
 def _half_ink(face: ImageFont.FreeTypeFont, letter: str) -> int:
     # Ink is what is at least half covered: the faint edge of a letter is not its height.
-    box = mask(face, letter).point(_HALF).getbbox()
+    box = mask(face, letter).convert("1", dither=Image.Dither.NONE).getbbox()
     return box[3] - box[1] if box else 0
 
 

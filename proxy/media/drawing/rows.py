@@ -105,6 +105,7 @@ def unfiltered(header: Header, raw: bytes, above: bytes) -> list[Image.Image]:
     extra = 0 if header.interlaced else 1
     height = header.height if header.interlaced else len(raw) // (header.row_bytes + 1) + extra
     samples = _stored(raw if header.interlaced else b"".join((b"\0", above, raw)))
+    del raw  # an interlaced picture is large, and whole
     mode, forms = _LAYOUTS.get((header.colour, header.depth), ("P", (f"P;{header.depth}",)))
     try:
         images = [
@@ -112,7 +113,8 @@ def unfiltered(header: Header, raw: bytes, above: bytes) -> list[Image.Image]:
         ]
     except (OSError, ValueError) as error:
         raise MediaError(f"the PNG cannot be decoded: {error}") from None
-    images = [image.crop((0, extra, *image.size)) for image in images]
+    if extra:
+        images = [image.crop((0, extra, *image.size)) for image in images]
     return [Image.frombytes("L", image.size, image.tobytes()) if mode == "P" else image for image in images]
 
 

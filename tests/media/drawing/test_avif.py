@@ -17,7 +17,7 @@ from proxy.media.drawing.stamp import stamp
 from proxy.media.errors import BadgeError, MediaError
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
-REFUSED = {"animated", "gain-map", "hdr"}
+REFUSED = {"animated", "gain-map", "hdr", "labelled-animated"}
 DRAWABLE = sorted(path.name for path in SAMPLES.glob("*.avif") if path.stem not in REFUSED)
 MANY = 10**8
 STATEMENT = Statement(Aigc.first_write("ACME", "0a1b"))

@@ -1,6 +1,5 @@
 """The badge on JPEG: readable in every colour form, on every picture of the file; outside it the stated bound."""
 
-import struct
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -205,21 +204,3 @@ def test_a_broken_one_is_an_error_of_another_kind(font: bytes, load: Callable[[s
     with pytest.raises(MediaError, match="cannot be decoded") as caught:
         stamp(data[: tables + 4] + b"\x77" + data[tables + 5 :], PLATE, font, MANY)
     assert not isinstance(caught.value, BadgeError)
-
-
-@pytest.mark.parametrize("second", ["PNG", "JPEG"])
-def test_a_picture_behind_the_picture_is_refused(second: str, font: bytes) -> None:
-    first, behind = BytesIO(), BytesIO()
-    Image.new("RGB", (200, 100)).save(first, "JPEG")
-    Image.new("RGB", (200, 100)).save(behind, second)
-    with pytest.raises(MediaError, match="another picture follows"):
-        stamp(first.getvalue() + behind.getvalue(), PLATE, font, MANY)
-
-
-def test_no_thumbnail_of_the_picture_as_it_was_is_left(font: bytes) -> None:
-    small = b"\xff\xd8\xff small \xff\xd9"
-    ifds = struct.pack("<IHI H HHII HHII I", 8, 0, 14, 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(small), 0)
-    out = BytesIO()
-    Image.new("RGB", (200, 100)).save(out, "JPEG", exif=b"Exif\0\0II*\0" + ifds + small)
-    assert small in out.getvalue()
-    assert small not in stamp(out.getvalue(), PLATE, font, MANY).data

@@ -167,6 +167,19 @@ def test_a_palette_with_room_for_one_becomes_truecolour(font: bytes, load: Calla
     assert png.parse(stamp(load("palette2.png"), Badge("AI"), font, MANY).data)[0].colour == 2
 
 
+def test_a_full_palette_is_drawn_with_as_it_is_where_it_is_dark_and_light_enough(font: bytes) -> None:
+    picture = Image.merge("RGB", [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.linear_gradient("L")])
+    out = BytesIO()
+    picture.resize((600, 400)).quantize(256, method=Image.Quantize.MEDIANCUT).save(out, "PNG")
+    stamped = stamp(out.getvalue(), PLATE, font, MANY)
+    before, after = opened(out.getvalue()), opened(stamped.data)
+    assert before.mode == after.mode == "P"
+    assert before.getpalette() == after.getpalette()
+    assert blanked(before, stamped.box) == blanked(after, stamped.box)
+    darkest, brightest = after.convert("L").crop(stamped.box).getextrema()
+    assert brightest - darkest > 180  # type: ignore[operator]
+
+
 # --- Rows that are copied ---------------------------------------------------------------------------------------------
 
 
@@ -253,21 +266,3 @@ def test_a_compressed_bomb_costs_no_more_than_its_picture(interlaced: bool, font
 def test_a_picture_that_is_too_small_gets_no_badge(font: bytes) -> None:
     with pytest.raises(BadgeError, match="too small"):
         stamp(file((20, 14), zlib.compress(bytes(14 * 61))), PLATE, font, MANY)
-
-
-@pytest.mark.parametrize("second", ["PNG", "JPEG"])
-def test_a_picture_behind_the_picture_is_refused(second: str, font: bytes) -> None:
-    first, behind = BytesIO(), BytesIO()
-    Image.new("RGB", (200, 100)).save(first, "PNG")
-    Image.new("RGB", (200, 100)).save(behind, second)
-    with pytest.raises(MediaError, match="another picture follows"):
-        stamp(first.getvalue() + behind.getvalue(), PLATE, font, MANY)
-
-
-def test_no_thumbnail_of_the_picture_as_it_was_is_left(font: bytes) -> None:
-    small = b"\xff\xd8\xff small \xff\xd9"
-    ifds = struct.pack("<IHI H HHII HHII I", 8, 0, 14, 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(small), 0)
-    out = BytesIO()
-    Image.new("RGB", (200, 100)).save(out, "PNG", exif=b"Exif\0\0II*\0" + ifds + small)
-    assert small in out.getvalue()
-    assert small not in stamp(out.getvalue(), PLATE, font, MANY).data

@@ -380,10 +380,10 @@ def test_tiles_that_are_larger_than_any_picture_cost_nothing(font: bytes) -> Non
     data = picture((120, 90), more=more)
     fields = struct.pack("<H", 273)
     data = data.replace(fields + struct.pack("<HI", 4, 1), struct.pack("<HHI", 275, 4, 1))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(MediaError, match="over the limit"):
         stamp(data, Badge("AI"), font, MANY)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
