@@ -33,7 +33,8 @@ LONGEST: Final = 6144  # characters of a token: a head may have 64 KiB, but clie
 _VERSION: Final = b"\x01"
 _HEAD: Final = len(_VERSION) + 4
 _EXTENSION = re.compile(
-    r"\.(?:png|jpe?g|webp|gif|avif|bmp|svg|wav|mp3|ogg|opus|flac|m4a|mp4|webm|mov)(?=[?#]|\Z)", re.IGNORECASE
+    r"\.(?:png|apng|jpe?g|webp|gif|avif|heic|heif|jxl|tiff?|bmp|svg|wav|mp3|ogg|opus|flac|m4a|mp4|webm|mov)(?=[?#]|\Z)",
+    re.IGNORECASE,
 )
 
 

@@ -36,7 +36,7 @@ class Format(Protocol):
         """
 
     def has_manifest(self, data: bytes) -> bool:
-        """Whether the file holds a C2PA manifest, which ``write`` and ``pixels.stamp`` drop."""
+        """Whether the file holds a C2PA manifest, which ``write`` and ``drawing.stamp.stamp`` drop."""
 
 
 class Convertible(Protocol):
