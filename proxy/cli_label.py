@@ -37,9 +37,9 @@ from proxy.policy.decision import Decision
 from proxy.policy.errors import PolicyError
 from proxy.policy.facts import Facts
 from proxy.policy.policies import Rules
-from proxy.record.exchange import Item
+from proxy.record.exchange import Item, clip
 from proxy.settings import Settings, SettingsError, from_flags, load
-from proxy.workshop import Workshop
+from proxy.workshop import Workshop, cores
 
 # What the one-line form asks for, and no file needs.
 NOWHERE = "http://127.0.0.1:8000"
@@ -156,8 +156,8 @@ class Desk:
         for one in found:
             if not verify(sealing, one.content_producer, one.produce_id, one.label, one.reserved_code1):
                 return (
-                    f"it has a label already, of {one.content_producer or 'somebody'} (ProduceID {one.produce_id}), "
-                    "which does not bear our seal; a file has one label"
+                    f"it has a label already, of {clip(one.content_producer) or 'somebody'} "
+                    f"(ProduceID {clip(one.produce_id)}), which does not bear our seal; a file has one label"
                 )
         return ""
 
@@ -212,7 +212,7 @@ def label(
         end(FAILED, f"the keys cannot be used: {error}")
     except OSError as error:
         end(FAILED, f"{out} cannot be made a folder: {error.strerror}")
-    limits, workers = settings.limits, min(os.cpu_count() or 1, len(jobs))
+    limits, workers = settings.limits, min(cores(), len(jobs))
     workshop = Workshop(Studio(settings.font, limits.pixels), workers, 0, limits.work_time)
     desk = Desk(settings, rules, keys, workshop, language)
     whole = True

@@ -36,7 +36,7 @@ from proxy.settings import Route, Settings, UpstreamSettings
 from proxy.signing import broken, whose
 from proxy.upstream_signed import signed
 from proxy.upstream_websocket import Sockets
-from proxy.workshop import Workshop
+from proxy.workshop import Workshop, cores
 
 if TYPE_CHECKING:
     from proxy.linked_media import LinkedMedia
@@ -239,9 +239,7 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
             digest=(lambda text: keys.hash("text", text.encode("utf-8", "surrogatepass"))) if ledger else None,
         ),
         memory=Memory(limits.total_memory),
-        workshop=Workshop(
-            Studio(settings.font, limits.pixels), os.cpu_count() or 1, limits.work_waiting, limits.work_time
-        ),
+        workshop=Workshop(Studio(settings.font, limits.pixels), cores(), limits.work_waiting, limits.work_time),
         bounds=Bounds(limits.whole_body, limits.record),
         counts=Counts(),
         policy=settings.policy_set.short_digest.encode(),

@@ -168,6 +168,10 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
             check(value)
         except ValueError as error:
             faults.append(f"{option}: {error}")
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        raise SettingsError(["the folder that this was started in is gone"]) from None
     names = tuple(policy)
     data = {
         "provider": {"id": provider},
@@ -192,7 +196,7 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
     tables = TableFolder()
     dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
     config = ConfigFile.model_validate(data)
-    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), Path.cwd())
+    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), folder)
 
 
 def _policy_folder(data: Any, folder: Path) -> Path:

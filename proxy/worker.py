@@ -24,27 +24,32 @@ from proxy.worker_message import message, receive
 # Latency of pictures matters less than that of the tokens of streams.
 _NICENESS: Final = 5
 # What a picture of many pixels needs: as samples, as an image of four bytes to the pixel, written anew, and twice in
-# between; and what the interpreter and the libraries take up.
-_BYTES_A_PIXEL: Final = 24
+# between (AVIF with alpha takes most: 27); and what the interpreter and the libraries take up.
+_BYTES_A_PIXEL: Final = 32
 _BASE: Final = 1 << 30
 
 
 def main() -> None:
     """Work until the input ends."""
-    # An interrupt from the keyboard goes to the whole group of processes; the parent decides what becomes of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no message
-    first = receive(source)
+    first = _next(source)
     if first is None:
         return
     studio: Studio = pickle.loads(first[0])  # noqa: S301  # from the process that started this one
     _confine(studio)
     _say(sink, b"", b"")  # ready: starting is no part of the time that a picture has
-    while (came := receive(source)) is not None:
+    while (came := _next(source)) is not None:
         order: Order = pickle.loads(came[0])  # noqa: S301
         _say(sink, *_done(order._replace(data=came[1]), studio))
+
+
+def _next(source: IO[bytes]) -> tuple[bytes, bytes] | None:
+    try:
+        return receive(source)
+    except EOFError:  # whoever was saying it is no more
+        return None
 
 
 def _say(sink: IO[bytes], head: bytes, data: bytes) -> None:
@@ -64,12 +69,15 @@ def _done(order: Order, studio: Studio) -> tuple[bytes, bytes]:
 
 
 def _confine(studio: Studio) -> None:
-    """Give way to whatever must not wait, and bound what one picture can take."""
+    """Give way to whatever must not wait, end where nobody waits, and bound what one picture can take."""
     if sys.platform == "win32":
         return
     import resource
 
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # where nobody takes the result any more, this ends without a word
     os.nice(_NICENESS)
+    if sys.platform != "linux":  # where the limit counts memory that nobody has touched, no process keeps it
+        return
     limit = _BASE + _BYTES_A_PIXEL * studio.pixels
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard < 0 else min(limit, hard), hard))

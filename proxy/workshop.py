@@ -6,13 +6,16 @@ share either, nor a crash.
 """
 
 import asyncio
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
+from typing import Final
 
 import orjson
 
@@ -24,7 +27,16 @@ from proxy.record.exchange import Item
 from proxy.worker_message import message, receive
 
 # The same modules are found there, wherever they were found here.
-_START = "import sys; sys.path[:] = sys.argv[1:]; from proxy.worker import main; main()"
+_START: Final = "import sys; sys.path[:] = sys.argv[1:]; from proxy.worker import main; main()"
+# What starting takes of our environment: the operator's secrets are no business of a decoder's.
+_SHARED: Final = ("PATH", "PYTHON", "LD_", "DYLD_", "MALLOC_", "SYSTEMROOT")  # as their names begin
+_STARTING: Final = 60.0  # seconds: no part of the time that a picture has
+# They go to all processes of a terminal, or of a service; what becomes of ours is decided here.
+_OURS: Final = {signal.SIGINT, signal.SIGTERM}
+
+
+class _Ended(Exception):
+    """A process has ended without an answer; the message says why, of what it was asked."""
 
 
 class Worker:
@@ -34,31 +46,21 @@ class Worker:
         self._studio = studio
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._overran = False
         self._closed = False
         self._lock = threading.Lock()  # over which process there is
 
     def label(self, order: Order) -> tuple[bytes, Item]:
         """The picture with its label, and what was done. Raises LabellingError where it cannot be labelled."""
-        watch = threading.Timer(self._seconds, self._overrun)
+        process = self._started()
         try:
-            process = self._started()
-            watch.start()
-            came = self._asked(process, pickle.dumps(order._replace(data=b"")), order.data)
-        except (OSError, EOFError, ValueError):  # it is gone, or its pipes have been closed by whoever ended it
-            came = None
-        finally:
-            watch.cancel()
-        if came is None:
-            self._end()
-            overran, self._overran = self._overran, False
-            why = f"was not labelled within {self._seconds:g} s" if overran else "ended the process that labels it"
-            raise LabellingError(f"{order.unit} {why}")
-        said = orjson.loads(came[0])
+            head, data = self._asked(process, pickle.dumps(order._replace(data=b"")), order.data, self._seconds)
+        except _Ended as ended:
+            raise LabellingError(f"{order.unit} {ended}") from None
+        said = orjson.loads(head)
         if "refused" in said:
             raise LabellingError(said["refused"])
         plain = said["item"]
-        return came[1], Item(**{**plain, "placed": tuple(plain["placed"]), "dropped": tuple(plain["dropped"])})
+        return data, Item(**{**plain, "placed": tuple(plain["placed"]), "dropped": tuple(plain["dropped"])})
 
     def close(self) -> None:
         """End the process at once, for good; safe while another thread waits for it, which is told so."""
@@ -81,33 +83,69 @@ class Worker:
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._process.poll() is not None:
             self._end()  # somebody has ended it in the meantime
-        with self._lock:
-            if self._closed:
-                raise LabellingError("the proxy is ending: no more pictures are labelled")
-            if self._process is not None:
-                return self._process
-            command = [sys.executable, "-c", _START, *sys.path]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
-            self._process = process
-        if self._asked(process, pickle.dumps(self._studio), b"") is None:
-            raise EOFError
+        try:
+            with self._lock:
+                if self._closed:
+                    raise LabellingError("the proxy is ending: no more pictures are labelled")
+                if self._process is not None:
+                    return self._process
+                process = self._process = _start()
+            self._asked(process, pickle.dumps(self._studio), b"", _STARTING)
+        except OSError as error:
+            raise LabellingError(f"no process that labels pictures can be started: {error.strerror}") from None
+        except _Ended:
+            raise LabellingError("the process that labels pictures ended as it was started") from None
         return process
 
-    def _overrun(self) -> None:
-        self._overran = True
-        process = self._process
-        if process is not None:
-            process.kill()
-
-    @staticmethod
-    def _asked(process: "subprocess.Popen[bytes]", head: bytes, data: bytes) -> tuple[bytes, bytes] | None:
-        """What the process says to a message, None where it says nothing more."""
+    def _asked(
+        self, process: "subprocess.Popen[bytes]", head: bytes, data: bytes, seconds: float
+    ) -> tuple[bytes, bytes]:
+        """What the process says to a message, within a time. Raises _Ended."""
         assert process.stdin is not None
         assert process.stdout is not None
-        for piece in message(head, data):
-            process.stdin.write(piece)
-        process.stdin.flush()
-        return receive(process.stdout)
+        late = threading.Event()
+
+        def overrun() -> None:
+            late.set()
+            process.kill()
+
+        watch = threading.Timer(seconds, overrun)
+        watch.start()
+        came: tuple[bytes, bytes] | None = None
+        try:
+            for piece in message(head, data):
+                process.stdin.write(piece)
+            process.stdin.flush()
+            came = receive(process.stdout)
+        except (OSError, EOFError, ValueError):  # it is gone, or its pipes have been closed by whoever ended it
+            pass
+        except (OverflowError, MemoryError):  # it announces more than there can be
+            pass
+        finally:
+            watch.cancel()
+            watch.join()  # it may have begun: it ends nothing that is asked later
+            if came is None or late.is_set():  # what it has still to say is no answer to what is asked later
+                self._end()
+        if came is None:
+            within = f"was not labelled within {seconds:g} s"
+            raise _Ended(within if late.is_set() else "ended the process that labels it")
+        return came
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    """A process that labels pictures, before it has been told anything. Raises OSError."""
+    command = [sys.executable, "-c", _START, *sys.path]
+    shared = {name: value for name, value in os.environ.items() if name.startswith(_SHARED)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)  # it inherits this, from its first moment
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=shared)  # noqa: S603
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def cores() -> int:
+    """How many processes can work here at one time."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class Workshop:
@@ -130,7 +168,8 @@ class Workshop:
             raise Overloaded("too many answers wait for their pictures to be labelled")
 
     async def label(self, pictures: Sequence[Picture]) -> list[tuple[bytes, Item]]:
-        """Pictures of one answer, labelled, written as they came, with their items; all of them at the same time.
+        """Pictures of one answer, labelled, written as they came, with their items; as many at a time as there are
+        workers, so that those of other answers have their turn.
 
         Raises LabellingError where one cannot be labelled, and Overloaded where too many answers wait.
         """
@@ -139,9 +178,17 @@ class Workshop:
         self.check()
         self._room -= 1
         loop = asyncio.get_running_loop()
-        jobs = [loop.run_in_executor(self._pool, self.work, picture.order()) for picture in pictures]
+        left = iter(enumerate(pictures))
+        done: dict[int, tuple[bytes, Item]] = {}
+
+        async def some() -> None:
+            for index, picture in left:
+                done[index] = await loop.run_in_executor(self._pool, self.work, picture.order())
+
+        jobs = [asyncio.ensure_future(some()) for _ in self._workers[: len(pictures)]]
         try:
-            return await asyncio.gather(*jobs)
+            await asyncio.gather(*jobs)
+            return [done[index] for index in range(len(pictures))]
         finally:
             for job in jobs:
                 job.cancel()

@@ -3,13 +3,13 @@
 import asyncio
 import base64
 import json
-import os
 from io import BytesIO
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from proxy.workshop import cores
 from tests.chats import CHAT, asks, chat, chunk, completion
 from tests.downstream import Answer, ask, connected, request
 from tests.running import NOTICE, Here, countermark, until
@@ -151,7 +151,7 @@ def pictures(count: int) -> dict[str, Any]:
 
 async def test_too_many_pictures_wait() -> None:
     payload = pictures(2)
-    crowd = (os.cpu_count() or 1) + 2  # one at each core, one that waits, and one too many
+    crowd = cores() + 2  # one at each core, one that waits, and one too many
     together = asyncio.Event()
 
     async def handler(_: Received, wire: Wire) -> None:
@@ -175,7 +175,7 @@ async def test_too_many_pictures_wait() -> None:
 async def test_an_answer_of_many_pictures_on_an_idle_machine_is_labelled() -> None:
     """It waits for itself alone: a 503 would be answered to every repetition too."""
     payload = pictures(1)
-    payload["data"] *= (os.cpu_count() or 1) + 2
+    payload["data"] *= cores() + 2
 
     async def handler(_: Received, wire: Wire) -> None:
         await wire.json(payload)

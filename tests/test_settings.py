@@ -637,6 +637,15 @@ def test_faults_of_the_one_line_form(
     assert fault.startswith(expected)
 
 
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(SettingsError, match="the folder that this was started in is gone"):
+        from_flags("http://127.0.0.1:8000", "ACME", ["cn-gb45438"])
+
+
 def test_addresses_of_peers_are_networks(folder: Path) -> None:
     settings = load(write(folder, f"{SOUND}trusted_peers: [127.0.0.1]\n"))
     assert (ipaddress.ip_network("127.0.0.1/32"),) == settings.trusted_peers

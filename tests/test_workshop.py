@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -26,13 +26,13 @@ STUDIO = Studio(shipped.font(), 100_000_000)
 MARK = marked(badge())
 
 
-def blank(width: int, height: int) -> bytes:
+def sloped(width: int, height: int, form: str) -> bytes:
     held = BytesIO()
-    Image.new("RGB", (width, height)).save(held, "PNG", compress_level=1)
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(held, form)
     return held.getvalue()
 
 
-SMALL, LARGE = blank(96, 96), blank(7000, 7000)  # the second takes a second or more
+SMALL, LARGE = sloped(96, 96, "PNG"), sloped(5000, 5000, "WEBP")  # the second takes seconds
 
 
 def picture(data: bytes, index: int = 0) -> Picture:
@@ -51,7 +51,7 @@ def children() -> set[int]:
 
 
 @pytest.fixture
-async def workshop() -> AsyncIterator[Workshop]:
+def workshop() -> Iterator[Workshop]:
     made = Workshop(STUDIO, 2, 4, seconds=60)
     yield made
     made.close()
@@ -91,11 +91,10 @@ async def test_a_process_that_dies_is_replaced(workshop: Workshop) -> None:
 
 
 async def test_a_picture_that_takes_too_long_is_given_up() -> None:
-    workshop = Workshop(STUDIO, 1, 4, seconds=0.5)
+    workshop = Workshop(STUDIO, 1, 4, seconds=0.1)  # starting the process is no part of it
     try:
-        await workshop.label([picture(SMALL)])  # the process is there
         begun = time.monotonic()
-        with pytest.raises(LabellingError, match=r"^data\[0\] was not labelled within 0\.5 s$"):
+        with pytest.raises(LabellingError, match=r"^data\[0\] was not labelled within 0\.1 s$"):
             await workshop.label([picture(LARGE)])
         assert time.monotonic() - begun < 5
     finally:
@@ -113,13 +112,72 @@ async def test_an_end_while_pictures_are_under_way() -> None:
     assert before == children()
 
 
-async def test_an_interrupt_from_the_keyboard_does_not_end_work_under_way(workshop: Workshop) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_what_is_meant_for_the_proxy_does_not_end_work_under_way(
+    workshop: Workshop, number: signal.Signals
+) -> None:
+    """A terminal and a service manager send it to every process, to one that has hardly begun, too."""
     before = children()
-    await workshop.label([picture(SMALL)])
-    (started,) = children() - before
-    os.kill(started, signal.SIGINT)
+    work = asyncio.ensure_future(workshop.label([picture(SMALL)]))
+    while not (found := children() - before):  # noqa: ASYNC110  there is no event for it
+        await asyncio.sleep(0)
+    (started,) = found
+    while not work.done():
+        os.kill(started, number)
+        await asyncio.sleep(0.002)
+    await work
     await workshop.label([picture(SMALL)])
     assert {started} == children() - before
+
+
+READY = r"printf '%016d' 0 | tr 0 '\000'"
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (None, r"^no process that labels pictures can be started: No such file"),
+        ("exit 1", r"^the process that labels pictures ended as it was started$"),
+        (rf"{READY}; printf '%016d' 0 | tr 0 '\377'; cat", r"^data\[0\] ended the process that labels it$"),
+    ],
+    ids=["missing", "broken", "announces-too-much"],
+)
+async def test_a_process_that_does_not_do_its_work(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str | None, why: str
+) -> None:
+    """It is told as what it is, and the next one does it."""
+    other = tmp_path / "python"
+    if script is not None:
+        other.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+        other.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(other))
+    with pytest.raises(LabellingError, match=why):
+        await workshop.label([picture(SMALL)])
+    monkeypatch.undo()
+    assert len(await workshop.label([picture(SMALL)])) == 1
+
+
+def test_a_process_is_not_told_what_the_operator_keeps_to_himself(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSTREAM_KEY", "hush")
+    before = children()
+    workshop.work(picture(SMALL).order())
+    (started,) = children() - before
+    assert b"hush" not in Path(f"/proc/{started}/environ").read_bytes()
+
+
+async def test_an_answer_of_many_pictures_leaves_others_their_turn(workshop: Workshop) -> None:
+    await workshop.label([picture(SMALL), picture(SMALL)])  # the processes are there
+    many = asyncio.ensure_future(workshop.label([picture(SMALL)] * 20_000))
+    begun = time.monotonic()
+    await asyncio.sleep(0)
+    await workshop.label([picture(SMALL)])
+    assert time.monotonic() - begun < 2
+    assert not many.done()
+    many.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await many
 
 
 async def test_more_answers_than_may_wait_are_refused(workshop: Workshop) -> None:
@@ -134,20 +192,24 @@ async def test_more_answers_than_may_wait_are_refused(workshop: Workshop) -> Non
 
 
 ORPHAN = """
-import os, sys
-from tests.test_workshop import SMALL, STUDIO, children, picture
+import os, sys, threading, time
+from tests.test_workshop import LARGE, SMALL, STUDIO, children, picture
 from proxy.workshop import Workshop
 workshop = Workshop(STUDIO, 1, 4, seconds=60)
 workshop.work(picture(SMALL).order())
 print(*children(), flush=True)
+threading.Thread(target=workshop.work, args=[picture(LARGE).order()], daemon=True).start()
+time.sleep(0.2)
 os._exit(0)
 """
 
 
 def test_no_process_outlives_the_proxy() -> None:
+    """Nor has one that was at work anything to say on that."""
     ran = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stderr == ""
     (pid,) = map(int, ran.stdout.split())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.05)

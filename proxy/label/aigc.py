@@ -71,23 +71,18 @@ class Aigc(NamedTuple):
 def parse(text: str) -> Aigc:
     """Read a label in any spelling seen in the field: bare or wrapped, any order, case of keys, nulls, integers.
 
-    Only ``Label`` must be there; other absent or null fields become empty, unknown ones are ignored, a nested object
-    becomes its compact JSON. One vendor's objects have ``ServiceProvider`` and ``ContentId`` in place of the standard's
-    fields, and are labels of generated content. Two values for one field, or a text over 1 MiB, are a LabelError like
-    anything else.
+    What is wrapped may be the object or its text. Only ``Label`` must be there; other absent or null fields become
+    empty, unknown ones are ignored, a nested object becomes its compact JSON. One vendor's objects have
+    ``ServiceProvider`` and ``ContentId`` in place of the standard's fields, and are labels of generated content. Two
+    values for one field, or a text over 1 MiB, are a LabelError like anything else.
     """
     if len(text) > MAX_TEXT:
         raise LabelError(f"an AIGC label of {len(text)} characters is over the limit of {MAX_TEXT}")
-    try:
-        found = json.loads(text, object_pairs_hook=_once)
-    except LabelError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise LabelError(f"an AIGC label is not JSON: {error}") from None
+    found = _read(text)
     if isinstance(found, dict) and len(found) == 1:
         ((key, inner),) = found.items()
         if key.upper() == KEYWORD:
-            found = inner
+            found = _read(inner) if isinstance(inner, str) else inner
     if not isinstance(found, dict):
         raise LabelError("an AIGC label is not a JSON object")
     fields = _once([(key.lower(), value) for key, value in found.items()])
@@ -95,7 +90,10 @@ def parse(text: str) -> Aigc:
         if fields.get("serviceprovider") is None or fields.get("contentid") is None:
             raise LabelError("an AIGC label has no Label")
         fields = {"label": "1", "contentproducer": fields["serviceprovider"], "produceid": fields["contentid"]}
-    return Aigc(**{name: _text(key, fields.get(key.lower())) for key, name in FIELDS})
+    try:
+        return Aigc(**{name: _text(key, fields.get(key.lower())) for key, name in FIELDS})
+    except RecursionError:
+        raise LabelError("an AIGC label holds objects too deep in one another") from None
 
 
 def check(aigc: Aigc) -> None:
@@ -123,6 +121,15 @@ def check_value(key: str, value: str, allowed: frozenset[str] = _PLAIN, limit: i
                 f"{key} holds {character!r} at character {position}: GB 45438 Appendix E j) allows printable ASCII "
                 "without spaces, quotation marks and backslashes"
             )
+
+
+def _read(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except LabelError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise LabelError(f"an AIGC label is not JSON: {error}") from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

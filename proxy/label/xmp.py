@@ -2,7 +2,8 @@
 
 Law: one label, in one ``TC260:AIGC`` element that holds the bare object, beside one each of IPTC's properties
 (Photo Metadata 2025.1: ``DigitalSourceType``, ``AISystemUsed``, ``AISystemVersionUsed``); everything else in a packet
-that was there is kept to the byte. Labels in either form, element or attribute, are read.
+that was there is kept to the byte, or to the letter where it was in UTF-16 or UTF-32: it is UTF-8 afterwards. Labels in
+either form, element or attribute, are read. Zeros behind a packet are no part of it.
 A packet with a document type is refused: nothing honest needs entities here.
 """
 
@@ -13,7 +14,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from proxy.label.aigc import KEYWORD, Aigc, parse
-from proxy.label.errors import LabelError
+from proxy.label.errors import LabelError, OversizeError
 
 MAX_PACKET = 1 << 20
 MAX_ELEMENTS = 20_000
@@ -35,12 +36,23 @@ START_TAG = re.compile(rb"""<[^\s/>]+(?P<attributes>(?:\s+[^\s=]+\s*=\s*(?:"[^"]
 # Namespace declarations match without a name.
 _ATTRIBUTE = re.compile(rb"""\s+(?:xmlns(?::[^\s=]+)?|(?P<name>[^\s=]+))\s*=\s*(?:"[^"]*"|'[^']*')""")
 
+# How a packet in another encoding begins (ISO 16684-1, clause 7.1; XML 1.0, appendix F.1).
+_ENCODINGS = (
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"<\0\0\0", "utf-32-le"),
+    (b"\0\0", "utf-32-be"),
+    ((b"\xff\xfe", b"<\0"), "utf-16-le"),
+    ((b"\xfe\xff", b"\0<"), "utf-16-be"),
+)
+_DECLARATION = re.compile(r"\ufeff?(?:<\?xml\s[^>]*\?>)?")
+
 Span = tuple[int, int]
 
 # Names as expat gives them: namespace, space, local name.
 _RDF_ROOT = f"{RDF} RDF"
 _DESCRIPTION = f"{RDF} Description"
 _ABOUT = f"{RDF} about"
+_RESOURCE = f"{RDF} resource"
 _SOURCE_TYPE = f"{IPTC_EXT} DigitalSourceType"
 _SYSTEM = f"{IPTC_EXT} AISystemUsed"
 _SYSTEM_VERSION = f"{IPTC_EXT} AISystemVersionUsed"
@@ -103,6 +115,7 @@ def packet(statement: Statement, existing: bytes | None = None) -> bytes:
             f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">{body}</rdf:RDF></x:xmpmeta>'
             '<?xpacket end="w"?>'
         ).encode()
+    existing = _clear(existing)
     found = _scan(existing)
     if found.root_end is None:
         raise LabelError("an XMP packet has no rdf:RDF element to put a label in")
@@ -117,17 +130,18 @@ def packet(statement: Statement, existing: bytes | None = None) -> bytes:
 
 def without(packet: bytes) -> bytes:
     """The packet without what a new label would replace; LabelError as for ``every``."""
+    packet = _clear(packet)
     return _cut(packet, _scan(packet).spans, 0, len(packet))
 
 
 def every(packet: bytes) -> tuple[Aigc, ...]:
     """Every label in a packet, in order; a property named AIGC that holds no label is passed over.
 
-    LabelError where the packet is not well-formed XML in UTF-8, has a document type, or is over 1 MiB or 20,000
-    elements.
+    LabelError where the packet is not well-formed XML in a Unicode encoding or has a document type; OversizeError where
+    it is over 1 MiB or 20,000 elements.
     """
     labels = []
-    for text in _scan(packet).labels:
+    for text in _scan(_clear(packet)).labels:
         try:
             labels.append(parse(text))
         except LabelError:
@@ -137,7 +151,7 @@ def every(packet: bytes) -> tuple[Aigc, ...]:
 
 def properties(packet: bytes) -> dict[str, tuple[str, ...]]:
     """What a packet says by IPTC's properties, by their names; LabelError as for ``every``."""
-    said = _scan(packet).said
+    said = _scan(_clear(packet)).said
     return {name.rpartition(" ")[2]: tuple(values) for name, values in said.items() if values}
 
 
@@ -147,6 +161,27 @@ def read(packet: bytes) -> Aigc | None:
     if len(labels) > 1:
         raise LabelError("an XMP packet holds labels that disagree")
     return next(iter(labels), None)
+
+
+def unpadded(packet: bytes) -> bytes:
+    """The packet without the white space that stands before its end for later changes (ISO 16684-1, clause 7.3.2)."""
+    before, end, after = packet.rpartition(b"<?xpacket end")
+    return b"".join((before.rstrip(), end, after)) if end else packet
+
+
+def _clear(packet: bytes) -> bytes:
+    """The packet in UTF-8, without the zeros behind it. LabelError where it is in no encoding of Unicode."""
+    if len(packet) > MAX_PACKET:
+        raise OversizeError(f"an XMP packet of {len(packet)} bytes is over the limit of {MAX_PACKET}")
+    encoding = next((name for opening, name in _ENCODINGS if packet.startswith(opening)), None)
+    if encoding is None:
+        return packet.rstrip(b"\0")
+    try:
+        text = packet.decode(encoding).rstrip("\0")
+    except UnicodeDecodeError:
+        raise LabelError("an XMP packet is damaged: it is not in the encoding that it begins in") from None
+    # What was declared of the encoding does not hold any more.
+    return _DECLARATION.sub("", text, count=1).encode()
 
 
 def _cut(packet: bytes, spans: list[Span], start: int, end: int) -> bytes:
@@ -175,14 +210,13 @@ def _description(statement: Statement, source_type: str, about: str) -> str:
 
 def _scan(packet: bytes) -> _Found:
     """Find our properties and where they stand in the bytes."""
-    if len(packet) > MAX_PACKET:
-        raise LabelError(f"an XMP packet of {len(packet)} bytes is over the limit of {MAX_PACKET}")
     found = _Found()
     stack: list[_Element] = []
     inside: list[_Element] = []  # the element of ours that is open, if any: what stands in it is its value
     # The packet wrapper says UTF-8 and nothing else, whatever a stray XML declaration claims.
     parser = expat.ParserCreate("utf-8", " ")
     parser.ordered_attributes = True
+    parser.buffer_text = True  # else every line is a piece of its own
 
     def doctype(*_: object) -> None:
         raise LabelError("an XMP packet has a document type, which is refused")
@@ -190,7 +224,7 @@ def _scan(packet: bytes) -> _Found:
     def start(name: str, attributes: list[str]) -> None:
         found.elements += 1
         if found.elements > MAX_ELEMENTS:
-            raise LabelError(f"an XMP packet has more than {MAX_ELEMENTS} elements")
+            raise OversizeError(f"an XMP packet has more than {MAX_ELEMENTS} elements")
         begin = parser.CurrentByteIndex
         tag = START_TAG.match(packet, begin)
         if tag is None:
@@ -201,6 +235,10 @@ def _scan(packet: bytes) -> _Found:
             return
         if found.into(name) is not None:
             inside.append(element)
+            # A value that is a URI may stand in an attribute (ISO 16684-1, clause 7.5).
+            element.text += (
+                value for key, value in zip(attributes[::2], attributes[1::2], strict=True) if key == _RESOURCE
+            )
             return
         spans = (match.span() for match in _ATTRIBUTE.finditer(packet, *tag.span("attributes")) if match["name"])
         for key, value, span in zip(attributes[::2], attributes[1::2], spans, strict=True):

@@ -59,8 +59,10 @@ class Fields:
 def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
     """The boxes between two places, one after another.
 
-    MediaError at the first that is cut, and after 10,000. Only the last box of a file may leave its size open.
+    MediaError at the first that is cut, and after 10,000. Only the last box of a file may leave its size open, and none
+    inside another: something may come behind it.
     """
+    outermost = end is None
     end = len(data) if end is None else end
     count = 0
     while start < end:
@@ -71,7 +73,7 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         length, kind = fields.number(4), fields.take(4)
         if length == 1:
             length = fields.number(8)
-        elif length == 0 and end == len(data):
+        elif length == 0 and outermost:
             length = end - start
         usertype = fields.take(16) if kind == _UUID else b""
         if not fields.position - start <= length <= end - start:

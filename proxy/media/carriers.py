@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from proxy.label import xmp
 from proxy.label.aigc import KEYWORD, Aigc, parse
-from proxy.label.errors import LabelError
+from proxy.label.errors import LabelError, OversizeError
 from proxy.label.xmp import Statement
 from proxy.media.errors import MediaError
 
@@ -20,7 +20,7 @@ _PADDING = "\ufeff\0 \t\r\n"
 _KEY = re.compile(rf"{KEYWORD}[\0 \t\r\n:=]*(?=\{{)", re.IGNORECASE)
 _WRAPPED = re.compile(rf'\{{\s*"{KEYWORD}"', re.IGNORECASE)
 # What names no field of a label is not parsed: tools keep megabytes of JSON in pictures.
-_FIELD = re.compile(r'"(?:label|serviceprovider)"', re.IGNORECASE)
+_FIELD = re.compile(r'"(?:label|serviceprovider)\\?"', re.IGNORECASE)
 _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -68,6 +68,12 @@ def in_text(text: str) -> tuple[Aigc, ...]:
     return label if key or _WRAPPED.match(found) or any(field for each in label for field in each[1:]) else ()
 
 
+def opens_label(text: str) -> bool:
+    """Whether a text that begins so may be a label."""
+    found = text.lstrip(_PADDING)
+    return found.startswith("{") or _KEY.match(found) is not None
+
+
 def in_value(text: str) -> tuple[Aigc, ...]:
     """The label that a text is which stands under a name that tells; nothing where it is none."""
     found = text.strip(_PADDING)
@@ -82,7 +88,7 @@ def in_value(text: str) -> tuple[Aigc, ...]:
 def in_packet(packet: bytes) -> tuple[Aigc, ...]:
     """The labels in an XMP packet; a packet that cannot be read holds none."""
     try:
-        return xmp.every(packet.rstrip(b"\0"))
+        return xmp.every(packet)
     except LabelError:
         return ()
 
@@ -96,12 +102,25 @@ def one_packet(statement: Statement, packets: Sequence[bytes]) -> list[bytes | N
     """What takes the place of each XMP packet of a file (at least one is returned): only the first holds a label.
 
     Later packets stay as they are, or go (None) where they hold a label. A first packet that cannot be read is
-    replaced: no reader could have used it.
+    replaced: no reader could have used it; a later one goes if it speaks of a label. MediaError where one is over a
+    bound: what it holds is not known, and not to be lost.
     """
     if not packets:
         return [xmp.packet(statement)]
     try:
-        first = xmp.packet(statement, packets[0].rstrip(b"\0"))
+        first = xmp.packet(statement, packets[0])
+    except OversizeError as error:
+        raise MediaError(f"the metadata cannot be labelled: {error}") from None
     except LabelError:
         first = xmp.packet(statement)
-    return [first, *(None if in_packet(packet) else packet for packet in packets[1:])]
+    return [first, *(None if _speaks(packet) else packet for packet in packets[1:])]
+
+
+def _speaks(packet: bytes) -> bool:
+    """Whether a packet holds a label, or, where it cannot be read, the word that one goes by."""
+    try:
+        return bool(xmp.every(packet))
+    except OversizeError as error:
+        raise MediaError(f"the metadata cannot be labelled: {error}") from None
+    except LabelError:
+        return KEYWORD.encode() in packet.upper()

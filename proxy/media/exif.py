@@ -17,14 +17,22 @@ IDENTIFIER = b"Exif\0\0"
 
 _ORIENTATION, _DESCRIPTION, _EXIF_IFD, _USER_COMMENT = 0x0112, 0x010E, 0x8769, 0x9286
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-# Where labels are found: the first two as a guide has it, the others as tools that know no better place do.
+# Where labels are found: the first two as a guide has it, the others as tools that know no better place do. Of
+# Windows' own fields (XP) the words are UTF-16.
 _NAMES = {
     _DESCRIPTION: "ImageDescription",
     _USER_COMMENT: "UserComment",
+    0x010D: "DocumentName",
+    0x010F: "Make",
+    0x0110: "Model",
     0x0131: "Software",
     0x013B: "Artist",
     0x8298: "Copyright",
+    0x9C9B: "XPTitle",
     0x9C9C: "XPComment",
+    0x9C9D: "XPAuthor",
+    0x9C9E: "XPKeywords",
+    0x9C9F: "XPSubject",
 }
 TEXTS = frozenset(_NAMES)
 _CODE_LENGTH = 8  # the character code that opens a UserComment
@@ -105,9 +113,16 @@ def inner(tiff: bytes, layout: Layout, directory: Directory) -> Directory | None
 
 
 def labelled(tiff: bytes, fields: Iterable[Field]) -> Iterator[tuple[Field, Aigc]]:
-    """The text fields that hold a label, and the label."""
+    """The text fields that hold a label, and the label.
+
+    Values that take more bytes together than there are overlap, which no honest file does: the rest is passed over.
+    """
+    left = len(tiff)
     for field in fields:
         if field.tag in _NAMES and field.start < field.end <= len(tiff):
+            left -= field.end - field.start
+            if left < 0:
+                return
             for label in in_text(_text(tiff, field)):
                 yield field, label
 

@@ -14,6 +14,8 @@ from proxy.media.heif_properties import Properties, parse_properties
 
 IN_FILE, IN_META, IN_ITEM = range(3)  # construction methods: where the data of an item stands (clause 8.11.3)
 
+MAX_TARGETS = 100_000  # of all references together
+
 _LARGEST = (1 << 32) - 1
 _VERSION = 4  # bytes: version and flags, before the fields of a full box
 
@@ -171,7 +173,8 @@ def parse_places(data: bytes, found: Box | None) -> tuple[Place, ...]:
     offset_size, length_size, base_size, index_size = (sizes >> shift & 0xF for shift in (12, 8, 4, 0))
     if version > 2 or {offset_size, length_size, base_size, index_size if version else 0} - {0, 4, 8}:
         raise MediaError("the HEIF container's item locations have a form that the standard does not know")
-    places, parts = [], 0
+    places: list[Place] = []
+    parts = 0
     for _ in range(fields.number(4 if version == 2 else 2)):
         number = fields.number(4 if version == 2 else 2)
         method = fields.number(2) & 0xF if version else IN_FILE
@@ -180,7 +183,7 @@ def parse_places(data: bytes, found: Box | None) -> tuple[Place, ...]:
             raise MediaError("the HEIF container keeps the data of an item in another file")
         base, count = fields.number(base_size), fields.number(2)
         parts += count
-        if parts > MAX_BOXES:
+        if max(parts, len(places)) > MAX_BOXES:
             raise MediaError(f"the HEIF container's items are in more than {MAX_BOXES} parts")
         extents = []
         for _ in range(count):
@@ -233,9 +236,13 @@ def _references(data: bytes, found: Box | None) -> tuple[Reference, ...]:
     version, _, fields = _open(data, found)
     wide = 4 if version else 2
     references = []
+    left = MAX_TARGETS
     for entry in walk(data, fields.position, fields.end):
         inner = Fields(data, entry.body, entry.end)
         source, count = inner.number(wide), inner.number(2)
+        left -= count
+        if left < 0:
+            raise MediaError(f"the HEIF container's items refer to each other more than {MAX_TARGETS} times")
         references.append(Reference(entry.kind, source, tuple(inner.number(wide) for _ in range(count))))
     return tuple(references)
 

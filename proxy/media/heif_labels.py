@@ -101,7 +101,8 @@ def without_thumbnails(file: File) -> File:
 
 def _with_exif(file: File, change: Callable[[bytes], bytes]) -> File:
     contents: list[tuple[list[Span], bytes]] = []
-    own = [heif_layout.spans(file, item.number) for item in file.meta.items if item.kind == b"Exif"]
+    numbers = [item.number for item in file.meta.items if item.kind == b"Exif" and payload(file, item.number)]
+    own = [heif_layout.spans(file, number) for number in numbers]
     for spans in [*own, *(spans for item, spans in track_items(file) if item.kind == b"Exif")]:
         before, block = _block(_held(file, spans))
         if (changed := change(block)) != block:

@@ -6,7 +6,8 @@ though they share a box.
 
 from typing import NamedTuple
 
-from proxy.media.boxes import Box, Fields, box, full_box, walk
+from proxy.media.boxes import MAX_BOXES, Box, Fields, box, full_box, walk
+from proxy.media.errors import MediaError
 
 _ESSENTIAL = 0x8000  # a reader that does not know the property is to leave the item alone
 _INDEX = 0x7FFF
@@ -70,9 +71,12 @@ class Properties(NamedTuple):
 
 
 def parse_properties(data: bytes, found: Box | None) -> Properties:
-    """What ``ipco`` and every ``ipma`` inside ``iprp`` hold; nothing where the box is missing."""
+    """What ``ipco`` and every ``ipma`` inside ``iprp`` hold; nothing where the box is missing.
+
+    MediaError where they are broken, or tell of more than 10,000 items.
+    """
     boxes: list[bytes] = []
-    associations = []
+    associations: list[Association] = []
     for inner in walk(data, found.body, found.end) if found is not None else ():
         if inner.kind == b"ipco":
             boxes += (data[entry.start : entry.end] for entry in walk(data, inner.body, inner.end))
@@ -80,6 +84,8 @@ def parse_properties(data: bytes, found: Box | None) -> Properties:
             fields = Fields(data, inner.body, inner.end)
             version, flags = fields.number(1), fields.number(3)
             for _ in range(fields.number(4)):
+                if len(associations) >= MAX_BOXES:
+                    raise MediaError(f"the HEIF container tells the properties of more than {MAX_BOXES} items")
                 number, count = fields.number(4 if version else 2), fields.number(1)
                 indices = [fields.number(2 if flags & 1 else 1) for _ in range(count)]
                 if not flags & 1:

@@ -12,7 +12,7 @@ from proxy.media.boxes import Box, one, walk
 from proxy.media.errors import MediaError
 from proxy.media.heif_items import IN_FILE, Item, Place
 
-MAX_CHUNKS = 100_000
+MAX_CHUNKS = 100_000  # of all tracks together
 
 _CHUNKS = {b"stco": 4, b"co64": 8}  # bytes per offset (ISO/IEC 14496-12 clause 8.7.5)
 _COUNTED = 8  # version, flags and a count, before the first entry
@@ -40,6 +40,7 @@ def parse_tracks(data: bytes, moov: Box | None) -> Tracks:
     tables: list[Box] = []
     metas: list[Described] = []
     numbers = set()
+    chunks = 0
     for found in walk(data, moov.body, moov.end) if moov is not None else ():
         if found.kind == b"mvex":
             raise MediaError("a HEIF sequence in fragments is not supported")
@@ -52,7 +53,11 @@ def parse_tracks(data: bytes, moov: Box | None) -> Tracks:
             raise MediaError("the HEIF sequence has a track without a header")
         at = head.body + (20 if data[head.body : head.body + 1] == b"\1" else 12)
         numbers.add(int.from_bytes(data[at : at + 4]))
-        tables += _tables(data, found)
+        for table in _tables(data, found):
+            chunks += (table.end - table.body - _COUNTED) // _CHUNKS[table.kind]
+            if chunks > MAX_CHUNKS:
+                raise MediaError(f"the HEIF sequence has {chunks} chunks, over the limit of {MAX_CHUNKS}")
+            tables.append(table)
         inner = one(data, b"meta", found.body, found.end)
         metas += _described(data, inner) if inner is not None else []
     return Tracks(tuple(tables), tuple(metas), frozenset(numbers))

@@ -1,7 +1,8 @@
 """The index of a JPEG file of several pictures (CIPA DC-007, Multi-Picture Format): where each one stands.
 
 Law: pictures stand one after another, each where the index says, or the file is broken. The index is written over in
-place, so that it never changes its length; whatever stands between the pictures is kept.
+place, so that it never changes its length; whatever stands between the pictures is kept. An index of pictures that were
+cut away together, as some tools do, tells of nothing: where nothing follows the first picture, it is the only one.
 
 The payload of the APP2 segment is ``MPF`` and a TIFF block; offsets count from the block's first byte, but that of the
 first picture, which is zero and means the file's.
@@ -51,7 +52,9 @@ def pictures(data: bytes) -> list[Span]:
     found = parse(data)
     first = len(data) - len(found.trailer)
     index = _index(data)
-    return _spans(data[slice(*index)], index[0] + len(IDENTIFIER), data, first) if index else [(0, first)]
+    if index is None or first == len(data):
+        return [(0, first)]
+    return _spans(data[slice(*index)], index[0] + len(IDENTIFIER), data, first)
 
 
 def rejoined(data: bytes, places: Sequence[Span], replaced: Sequence[bytes]) -> bytes:
@@ -67,7 +70,7 @@ def rejoined(data: bytes, places: Sequence[Span], replaced: Sequence[bytes]) -> 
         position = end
     joined = b"".join([*pieces, data[position:]])
     index = _index(joined)
-    if index is None:
+    if index is None or places == [(0, len(data))]:
         return joined
     start, end = index
     return joined[:start] + _moved(joined[start:end], start + len(IDENTIFIER), spans) + joined[end:]

@@ -1,8 +1,8 @@
 """A badge's greys in a palette, and a palette given up where they do not fit (PNG, third edition, colour type 3).
 
 Law: no colour that the picture uses changes. Greys that are missing are added while the palette has room; a full
-palette without them is drawn with as it is where it has colours that are dark and light enough, and makes the picture
-truecolour where it has not, with alpha where it had transparent entries.
+palette without them is drawn with as it is where it has colours that are dark and light enough; where it has not, its
+indices take more bits, or the picture becomes truecolour, with alpha where it had transparent entries.
 """
 
 from typing import NamedTuple

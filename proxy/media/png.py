@@ -14,7 +14,17 @@ from isal.isal_zlib import crc32
 from proxy.label.aigc import KEYWORD, MAX_TEXT, Aigc
 from proxy.label.xmp import Statement
 from proxy.media import apng, exif, raw_profile
-from proxy.media.carriers import Carrier, check_count, decoded, in_text, in_value, labels, one_packet, xmp_carrier
+from proxy.media.carriers import (
+    Carrier,
+    check_count,
+    decoded,
+    in_text,
+    in_value,
+    labels,
+    one_packet,
+    opens_label,
+    xmp_carrier,
+)
 from proxy.media.errors import MediaError
 
 TYPES: tuple[str, ...] = ("image/png", "image/apng", "image/vnd.mozilla.apng")
@@ -24,6 +34,8 @@ MAX_CHUNKS = 100_000
 
 _XMP = "XML:com.adobe.xmp"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+# How much of a compressed text is looked at before it is known to be worth more: bytes, and what they inflate to.
+_PACKED_OPENING, _OPENING = 512, 64
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
@@ -152,7 +164,14 @@ def parse(data: bytes) -> tuple[Header, list[Chunk], memoryview]:
     _check_order(header, [chunk.kind for chunk in chunks])
     animation(header, chunks)
     check_count(
-        sum(chunk.kind == b"eXIf" or _is_xmp(chunk) or _is_named(chunk) or _is_profile(chunk) for chunk in chunks)
+        sum(
+            chunk.kind == b"eXIf"
+            or _is_xmp(chunk)
+            or _is_named(chunk)
+            or _is_profile(chunk)
+            or _is_packed_object(chunk)
+            for chunk in chunks
+        )
     )
     return header, chunks, view[position:]
 
@@ -226,13 +245,13 @@ def _is_label(chunk: Chunk) -> bool:
 
 
 def _label(chunk: Chunk) -> tuple[Aigc, ...]:
-    """The labels in a text chunk; one whose keyword does not tell is looked at where it is not compressed."""
+    """The labels in a text chunk, whether or not its keyword tells."""
     if _is_named(chunk):
         text = decoded(_text(chunk))
         return in_text(text) or in_value(text)
     if _is_profile(chunk):
         return raw_profile.in_profile(_text(chunk))
-    if _is_xmp(chunk) or not _keyword(chunk) or _is_compressed(chunk):
+    if _is_xmp(chunk) or not _keyword(chunk) or (_is_compressed(chunk) and not _is_packed_object(chunk)):
         return ()
     return in_text(decoded(_text(chunk)))
 
@@ -241,20 +260,33 @@ def _is_compressed(chunk: Chunk) -> bool:
     return chunk.kind == b"zTXt" or (chunk.kind == b"iTXt" and bytes(chunk.data[:81]).partition(b"\0")[2][:1] == b"\1")
 
 
+def _is_packed_object(chunk: Chunk) -> bool:
+    """Whether a compressed text begins as a label would: only then, and not too often in a file, is it inflated."""
+    if not _keyword(chunk) or not _is_compressed(chunk):
+        return False
+    try:
+        opening = zlib.decompressobj().decompress(_stored(chunk)[:_PACKED_OPENING], _OPENING)
+    except zlib.error:
+        return False
+    return opens_label(decoded(opening))
+
+
 def _text(chunk: Chunk) -> bytes:
     """The text of a text chunk, inflated; empty where it is damaged or over 1 MiB."""
-    _, _, rest = bytes(chunk.data).partition(b"\0")
-    compressed = chunk.kind == b"zTXt"
-    if compressed:
-        rest = rest[1:]
-    elif chunk.kind == b"iTXt":
-        compressed = rest[:1] == b"\1"
-        rest = rest[2:].split(b"\0", 2)[-1]
-    if not compressed:
-        return rest
+    stored = _stored(chunk)
+    if not _is_compressed(chunk):
+        return stored
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(rest, MAX_TEXT)
+        text = inflater.decompress(stored, MAX_TEXT)
     except zlib.error:
         return b""
     return text if inflater.eof else b""
+
+
+def _stored(chunk: Chunk) -> bytes:
+    """The text of a text chunk as it stands there, compressed or not."""
+    _, _, rest = bytes(chunk.data).partition(b"\0")
+    if chunk.kind == b"zTXt":
+        return rest[1:]
+    return rest[2:].split(b"\0", 2)[-1] if chunk.kind == b"iTXt" else rest

@@ -133,6 +133,7 @@ class _Scan:
         # What the document declares as its encoding is checked; expat is to assume no other.
         self._parser = expat.ParserCreate("utf-8", " ")
         self._parser.ordered_attributes = True
+        self._parser.buffer_text = True  # else every line is a piece of its own
         self._parser.XmlDeclHandler = self._declaration
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.SkippedEntityHandler = self._entity

@@ -15,6 +15,7 @@ from proxy.media.errors import MediaError
 
 Span = tuple[int, int]
 
+MAX_ENTRIES = 0xFFFF  # of a directory: all that a classic one can count, and more than BigTIFF's ever have
 SHORT, LONG, UNDEFINED, LONG8 = 3, 4, 7, 16
 OFFSETS = frozenset((LONG, 13, LONG8, 18))  # 13 and 18 are offsets of directories
 # Bytes to the value of each field type (TIFF 6.0, section 2; 16 to 18 are BigTIFF's).
@@ -100,7 +101,7 @@ def layout(data: bytes) -> Layout | None:
 
 
 def directory(data: bytes, layout: Layout, start: int) -> Directory:
-    """The directory that stands at ``start``, with as many of its entries as the data holds.
+    """The directory that stands at ``start``, with as many of its entries as the data holds, at most 65,535.
 
     Its ``end`` and that of a value are where they would end; fields of types that nobody knows have no value, and end
     where they start.
@@ -112,7 +113,7 @@ def directory(data: bytes, layout: Layout, start: int) -> Directory:
     link = first + layout.entry * entries
     fields = []
     step, word = layout.entry, layout.word
-    for entry in range(first, min(link, len(data) - step + 1), step):
+    for entry in range(first, min(link, len(data) - step + 1, first + step * MAX_ENTRIES), step):
         tag, kind, count = struct.unpack_from(form, data, entry)
         length = _UNIT.get(kind, 0) * count
         value = entry + step - word

@@ -182,7 +182,7 @@ def parse(data: bytes) -> list[Page]:
         seen.add(start)
         directory = _directory(data, layout, start)
         inner = exif.inner(data, layout, directory)
-        inner = inner and _whole(data, inner)
+        inner = inner and _whole(data, layout, inner)
         page = Page(data, layout, directory, inner, _parts(data, layout, directory))
         fields += len(page.fields)
         blocks += sum(len(part.spans) for part in page.parts)
@@ -206,12 +206,14 @@ def _directory(data: bytes, layout: Layout, start: int) -> Directory:
     found = tags.directory(data, layout, start)
     if start < 2 * layout.word or not found.fields:
         raise MediaError("the TIFF ends before one of its directories, or that is empty")
-    return _whole(data, found)
+    return _whole(data, layout, found)
 
 
-def _whole(data: bytes, directory: Directory) -> Directory:
+def _whole(data: bytes, layout: Layout, directory: Directory) -> Directory:
     if directory.end > len(data) or any(field.end > len(data) for field in directory.fields):
         raise MediaError("the TIFF ends inside a directory or a field")
+    if directory.link - directory.start > layout.counter + layout.entry * tags.MAX_ENTRIES:
+        raise MediaError(f"the TIFF has a directory of more than {tags.MAX_ENTRIES} fields")
     return directory
 
 

@@ -87,6 +87,16 @@ def test_parse_refuses_what_is_no_label(text: str) -> None:
         parse(text)
 
 
+def test_no_depth_of_nesting_breaks_the_reader() -> None:
+    for deep in range(1, 1100):  # just under the limit of reading is that of writing
+        nested = "[" * deep + "]" * deep
+        try:
+            found = parse(f'{{"Label":"1","ReservedCode1":{nested}}}')
+        except LabelError:
+            continue
+        assert found.reserved_code1 == nested
+
+
 def test_check_takes_every_allowed_character() -> None:
     allowed = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"\\')
     check(Aigc.first_write(allowed, allowed, allowed + '"'))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.label.aigc import Aigc
 from proxy.label.errors import LabelError
-from proxy.label.xmp import MAX_PACKET, Statement, every, packet, properties, read, without
+from proxy.label.xmp import MAX_PACKET, Statement, every, packet, properties, read, unpadded, without
 
 OLD = Aigc.first_write("doubao", "7642551196644884771")
 NEW = Aigc.first_write("ACME", "0a1b", '{"a":"b"}')
@@ -47,6 +47,14 @@ LABELLED = {
         f'<rdf:Description rdf:about="uuid:7">{TITLE}<TC260:AIGC>{JSON}</TC260:AIGC></rdf:Description>'
     ),
     "ours": packet(Statement(OLD)),
+    "zeros behind": packet(Statement(OLD)) + bytes(9),
+    **{
+        f"{encoding}{', declared' * declared}": (
+            f"<?xml version='1.0' encoding='{encoding}'?>\n" * declared + packet(Statement(OLD)).decode()
+        ).encode(encoding)
+        for encoding in ("utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le")
+        for declared in (False, True)
+    },
 }
 
 
@@ -74,6 +82,19 @@ def test_everything_else_is_kept_to_the_byte() -> None:
     assert b'<rdf:Description rdf:about="uuid:7" xmlns:rdf' in after  # the resource that the others describe
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32-le"])
+def test_of_a_packet_in_another_encoding_everything_is_kept_to_the_letter(encoding: str) -> None:
+    plain = rdf(f'<rdf:Description dc:rights="作者">{TITLE}</rdf:Description>')
+    declared = b'<?xml version="1.0" encoding="UTF-16"?>' + plain
+    assert packet(Statement(NEW), declared.decode().encode(encoding) + bytes(8)) == packet(Statement(NEW), plain)
+
+
+def test_the_room_for_changes_can_be_given_up() -> None:
+    whole = packet(Statement(NEW))
+    assert unpadded(whole.replace(b"<?xpacket end", b" \n" * 9 + b"<?xpacket end")) == whole
+    assert unpadded(b" <a/> ") == b" <a/> "
+
+
 def test_only_the_label_goes_from_a_description_with_other_properties() -> None:
     after = packet(Statement(NEW), LABELLED["with other properties"])
     assert f'<rdf:Description rdf:about="uuid:7">{TITLE}</rdf:Description>'.encode() in after
@@ -92,6 +113,10 @@ def test_only_the_label_goes_from_a_description_with_other_properties() -> None:
             "compositeWithTrainedAlgorithmicMedia",
             f"<rdf:Description><e:DigitalSourceType>{SOURCE}compositeWithTrainedAlgorithmicMedia"
             "</e:DigitalSourceType></rdf:Description>",
+        ),
+        (
+            "compositeSynthetic",
+            f'<rdf:Description><e:DigitalSourceType rdf:resource="{SOURCE}compositeSynthetic"/></rdf:Description>',
         ),
     ],
 )
@@ -129,6 +154,9 @@ def test_two_labels_that_disagree_are_not_chosen_between() -> None:
         b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b"<a>\xff</a>",
         "<a/>".encode("utf-16"),
+        "<a/>".encode("utf-16")[:-1],
+        b"<\0\0\xd8",
+        bytes(8),
         b" " * (MAX_PACKET + 1),
     ],
 )

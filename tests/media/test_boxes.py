@@ -51,6 +51,8 @@ def test_what_does_not_tile_is_refused(data: bytes) -> None:
 def test_only_the_last_box_of_the_file_may_be_open() -> None:
     with pytest.raises(MediaError, match="impossible"):
         list(walk(b"\0\0\0\0free" + box(b"free"), 0, 8))
+    with pytest.raises(MediaError, match="cut short"):
+        list(walk(b"\0\0\0\0free", 0, 8))
 
 
 def test_one_of_a_type_and_no_more() -> None:

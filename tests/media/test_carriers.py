@@ -75,6 +75,18 @@ def test_only_the_first_packet_holds_the_label(expected: list[tuple[Aigc, ...] |
     assert [None if new is None else in_packet(new) for new in one_packet(Statement(LABEL), packets)] == expected
 
 
+@pytest.mark.parametrize("damaged", [b"<a>AIGC", b"<rdf:RDF tc:aigc='{}'/>"])
+def test_a_later_packet_that_cannot_be_read_goes_if_it_speaks_of_a_label(damaged: bytes) -> None:
+    assert one_packet(Statement(LABEL), [PLAIN, damaged, b"", b"<a>"])[1:] == [None, b"", b"<a>"]
+
+
+@pytest.mark.parametrize("oversize", [PLAIN + b" " * (1 << 20), PLAIN.replace(b"></", b">" + b"<a/>" * 20_001 + b"</")])
+def test_a_packet_over_a_bound_is_not_lost(oversize: bytes) -> None:
+    for packets in ([oversize], [PLAIN, oversize]):
+        with pytest.raises(MediaError, match=r"limit of 1048576|more than 20000"):
+            one_packet(Statement(LABEL), packets)
+
+
 def test_no_more_carriers_than_any_honest_file_has() -> None:
     check_count(MAX_CARRIERS)
     with pytest.raises(MediaError):

@@ -1,6 +1,7 @@
 """EXIF: orientation and labels found in either byte order, and nothing believed that is out of bounds."""
 
 import struct
+import time
 
 import pytest
 from hypothesis import given
@@ -90,6 +91,15 @@ def test_the_thumbnail_is_blanked_and_nothing_else(order: str, prefix: bytes) ->
     assert exif.orientation(exif.without_thumbnail(before)) == 6
     alone = head + first + b"rest"
     assert exif.without_thumbnail(alone) == alone
+
+
+def test_fields_that_share_their_text_take_no_longer_than_one() -> None:
+    count, text = 4_000, b'{"AIGC": {"x": "' + bytes(1_000_000)
+    entry = (0x010E, 2, len(text), struct.pack("<I", 8 + 2 + 12 * count + 4))
+    found = ORDERS["<"] + struct.pack("<I", 8) + ifd("<", *[entry] * count) + text
+    begun = time.monotonic()
+    assert exif.carriers(found) == []
+    assert time.monotonic() - begun < 2
 
 
 def test_an_exif_ifd_that_points_to_itself_ends() -> None:

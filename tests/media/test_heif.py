@@ -277,6 +277,12 @@ BROKEN = [
         PRIMARY, info(PICTURE), full_box(b"iloc", 0, 0, b"\x88\0\0\1\0\1\0\0\0\1", b"\xff" * 8, bytes(8)))),
     ("more than 10000 parts", FTYP + meta(
         PRIMARY, info(PICTURE), full_box(b"iloc", 0, 0, b"\0\0\0\1\0\1\0\0\xff\xff"))),
+    ("more than 10000 parts", FTYP + meta(PRIMARY, info(PICTURE), full_box(
+        b"iloc", 2, 0, b"\0\0", (20_000).to_bytes(4), b"".join(at.to_bytes(4) + bytes(6) for at in range(20_000))))),
+    ("more than 10000 items", FTYP + meta(PRIMARY, info(PICTURE), location(), box(b"iprp", full_box(
+        b"ipma", 0, 0, (20_000).to_bytes(4), b"\0\1\0" * 20_000)))),
+    ("more than 100000 times", FTYP + meta(PRIMARY, info(PICTURE), location(), full_box(
+        b"iref", 0, 0, *[box(b"cdsc", b"\0\1\xea\x60", bytes(120_000))] * 2))),
     ("no idat box", FTYP + meta(
         PRIMARY, info(PICTURE), full_box(b"iloc", 1, 0, b"\x44\0\0\1\0\1\0\1\0\0\0\1\0\0\0\0\0\0\0\1"))),
     ("before the data of an item", file((1, 90, 11))),
@@ -285,6 +291,8 @@ BROKEN = [
     ("track without a header", file((1, 0, 9)) + box(b"moov", box(b"trak"))),
     ("track without tables", file((1, 0, 9)) + box(b"moov", box(b"trak", full_box(b"tkhd", 0, 0, bytes(12))))),
     ("over the limit of 100000", file((1, 0, 9)) + track(full_box(b"stco", 0, 0, b"\0\1\x86\xa1", bytes(400_004)))),
+    ("over the limit of 100000", file((1, 0, 9)) + track(
+        *[full_box(b"stco", 0, 0, b"\0\0\xc3\x51", bytes(200_004))] * 2)),
     ("inside its tracks", file((1, 0, 9)) + box(b"moov", meta(
         info(XMP), full_box(b"iloc", 1, 0, b"\x44\0\0\1\0\2\0\1\0\0\0\1", bytes(7), b"\1")))),
     ("cut short", file((1, 0, 9)) + track(full_box(b"stco", 0, 0, b"\0\0\0\2\0\0\0\0"))),
@@ -322,6 +330,10 @@ def test_metadata_made_of_another_items_data_is_refused() -> None:
     data = FTYP + meta(PRIMARY, info(PICTURE, XMP), full_box(b"iloc", 1, 0, b"\x44\0\0\1", entry)) + MDAT
     with pytest.raises(MediaError, match="another item's"):
         heif.read(data)
+    data = FTYP + meta(PRIMARY, info(PICTURE, item(2, b"Exif")), full_box(b"iloc", 1, 0, b"\x44\0\0\1", entry)) + MDAT
+    for act in (heif.read, lambda found: heif.write(found, STATEMENT)):
+        with pytest.raises(MediaError, match="another item's"):
+            act(data)
 
 
 def test_a_new_item_takes_a_number_that_nothing_has() -> None:

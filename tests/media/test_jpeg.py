@@ -1,5 +1,6 @@
 """JPEG: segments kept in order, labels read in every place, broken files refused."""
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from proxy.media.errors import MediaError
 from proxy.media.segments import stores_rgb
 
 LABEL = Aigc.first_write("ACME", "0a1b")
-XMP = b"http://ns.adobe.com/xap/1.0/\0"
+XMP, EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 
 
 def segment(marker: int, payload: bytes) -> bytes:
@@ -98,6 +99,34 @@ def test_a_packet_that_does_not_fit_is_refused(load: Callable[[str], bytes]) -> 
     assert jpeg.read(data) == (LABEL,)
     with pytest.raises(MediaError, match="do not fit into one JPEG segment"):
         jpeg.write(data, Statement(long))
+
+
+def test_a_packet_that_does_not_fit_gives_up_its_room_for_changes(load: Callable[[str], bytes]) -> None:
+    plain = packet(Statement(LABEL))
+    data = insert(
+        load("420.jpg"), segment(0xE1, XMP + plain.replace(b"<?xpacket end", b" " * 64_000 + b"<?xpacket end"))
+    )
+    long = Statement(Aigc.first_write("ACME", "0a1b", "r" * 2048))
+    assert jpeg.write(data, long) == jpeg.write(load("420.jpg"), long)
+
+
+def test_a_label_in_extended_xmp_is_read_and_taken_out_in_place(load: Callable[[str], bytes]) -> None:
+    old = Aigc.first_write("doubao", "7642551196644884771")
+    whole = packet(Statement(old)).replace(b"<rdf:Description", b"<!--" + b"x" * 70_000 + b"--><rdf:Description", 1)
+    name = b"0123456789ABCDEF" * 2
+    parts = [
+        segment(0xE1, EXTENSION + name + struct.pack(">II", len(whole), at) + whole[at : at + 65_000])
+        for at in (65_000, 0)
+    ]
+    data = insert(load("420.jpg"), *parts)
+    assert jpeg.read(data) == (old,)
+    written = jpeg.write(data, Statement(LABEL))
+    assert jpeg.read(written) == (LABEL,)
+    assert jpeg.write(written, Statement(LABEL)) == written
+    assert b"doubao" not in written
+    assert len(written) - len(jpeg.write(load("420.jpg"), Statement(LABEL))) == sum(map(len, parts))
+    other = insert(load("420.jpg"), segment(0xE1, EXTENSION + name + struct.pack(">II", 4, 0) + b"<a/>"), parts[1])
+    assert parts[1] in jpeg.write(other, Statement(LABEL))
 
 
 def test_fill_bytes_before_a_marker_are_kept(load: Callable[[str], bytes]) -> None:

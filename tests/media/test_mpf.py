@@ -7,12 +7,14 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from proxy.label import xmp
 from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
 from proxy.media import jpeg, mpf
 from proxy.media.errors import MediaError
 
 LABEL = Statement(Aigc.first_write("ACME", "0a1b"))
+OLD = Statement(Aigc.first_write("doubao", "7642551196644884771"))
 SEVERAL = ("several.jpg", "several-turned.jpg", "gain-map.jpg")
 
 
@@ -39,6 +41,31 @@ def test_every_picture_but_the_first_is_the_same_after_a_label(name: str, load: 
     assert frames(after) == frames(before)
     assert after.endswith(b"trailer") == before.endswith(b"trailer")
     assert after.count(bytes(10) + b"\xff\xd8") == before.count(bytes(10) + b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    "labelled",
+    [
+        b"\xff\xe1" + b"http://ns.adobe.com/xap/1.0/\0" + xmp.packet(OLD),
+        b"\xff\xe1" + b"Exif\0\0II*\0\x08\0\0\0\1\0\x0e\1\2\0\xff\0\0\0\x1a\0\0\0" + bytes(4)
+        + OLD.aigc.compact().encode().ljust(255, b"\0"),
+        b"\xff\xfe" + b"AIGC" + OLD.aigc.compact().encode(),
+    ],
+    ids=["XMP", "EXIF", "COM"],
+)  # fmt: skip
+def test_a_label_in_a_later_picture_is_read_and_taken_out(labelled: bytes, load: Callable[[str], bytes]) -> None:
+    data = load("several.jpg")
+    first, second, *others = parts(data)
+    marker, payload = labelled[:2], labelled[2:]
+    second = second[:2] + marker + (len(payload) + 2).to_bytes(2) + payload + second[2:]
+    data = mpf.rejoined(data, mpf.pictures(data), [first, second, *others])
+    assert jpeg.read(data) == (OLD.aigc,)
+    after = jpeg.write(data, LABEL)
+    assert jpeg.read(after) == (LABEL.aigc,)
+    assert jpeg.write(after, LABEL) == after
+    assert OLD.aigc.content_producer.encode() not in after
+    assert len(parts(after)[1]) == len(second)
+    assert frames(after) == frames(data)
 
 
 def test_a_file_of_one_picture_has_one(load: Callable[[str], bytes]) -> None:
@@ -136,6 +163,17 @@ def test_a_broken_index_is_refused_with_the_reason(
     assert data != load("several.jpg")
     with pytest.raises(MediaError, match=message):
         jpeg.write(data, LABEL)
+
+
+def test_an_index_of_pictures_that_were_cut_away_is_left_as_it_is(load: Callable[[str], bytes]) -> None:
+    data = load("several.jpg")
+    first = parts(data)[0]
+    assert mpf.pictures(first) == [(0, len(first))]
+    written = jpeg.write(first, LABEL)
+    assert jpeg.read(written) == (LABEL.aigc,)
+    assert jpeg.write(written, LABEL) == written
+    index = first[first.index(mpf.IDENTIFIER) :][:86]
+    assert index in written
 
 
 def test_an_entry_of_no_size_is_no_picture(load: Callable[[str], bytes]) -> None:

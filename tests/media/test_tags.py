@@ -87,6 +87,14 @@ def test_spans_that_share_a_byte_are_all_found(pairs: list[tuple[int, int]]) -> 
     assert tags.shared(spans) == expected
 
 
+@pytest.mark.parametrize("layout", HEADERS.values())
+def test_no_more_entries_are_read_than_a_classic_directory_has(layout: Layout) -> None:
+    entries = tags.MAX_ENTRIES + layout.big
+    data = tags.counted(layout, entries) + tags.entry(layout, 1, tags.SHORT, 1, b"\0") * entries + bytes(layout.word)
+    found = tags.directory(data, layout, 0)
+    assert (len(found.fields), found.end) == (tags.MAX_ENTRIES, len(data))
+
+
 @given(st.binary(max_size=300), st.sampled_from(list(HEADERS.values())), st.integers(0, 400))
 def test_no_bytes_break_it(data: bytes, layout: Layout, start: int) -> None:
     found = tags.directory(data, layout, start)

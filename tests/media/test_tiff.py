@@ -228,6 +228,15 @@ def test_thousands_of_manifests_are_little_work() -> None:
     assert time.process_time() - started < 3
 
 
+def test_a_directory_of_millions_of_fields_is_refused_soon() -> None:
+    count = 1_000_000
+    data = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, count) + struct.pack("<HHQQ", 256, 3, 1, 8) * count + bytes(8)
+    started = time.process_time()
+    with pytest.raises(MediaError, match="more than 65535 fields"):
+        tiff.size(data)
+    assert time.process_time() - started < 1
+
+
 def test_a_page_without_a_picture_is_refused() -> None:
     data = picture((10, 8))
     start, _ = read(data)[0].places[273][0]

@@ -42,6 +42,7 @@ def camel(document: dict[str, str]) -> dict[str, str]:
 SPELLINGS: dict[str, tuple[Aigc, str]] = {
     "bare": (OLD, compact(FULL)),
     "wrapped": (OLD, compact({"AIGC": FULL})),
+    "wrapped, as a string": (OLD, compact({"AIGC": compact(FULL)})),
     "wrapped, as the standard prints it": (OLD, '{"AIGC": ' + compact(FULL) + "}"),
     "wrapped in lower case": (OLD, compact({"aigc": FULL})),
     "indented": (OLD, json.dumps({"AIGC": FULL}, indent=4)),
@@ -164,6 +165,11 @@ XMP_KEY, XMP_SEGMENT = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
 UNNAMED: dict[str, tuple[Format, Callable[[str], bytes]]] = {
     "PNG tEXt Comment": (png, lambda text: in_png(chunk(b"tEXt", b"Comment\0" + text.encode()))),
     "PNG iTXt Description": (png, lambda text: in_png(chunk(b"iTXt", b"Description\0\0\0\0\0" + text.encode()))),
+    "PNG zTXt Comment": (png, lambda text: in_png(chunk(b"zTXt", b"Comment\0\0" + zlib.compress(text.encode())))),
+    "PNG iTXt Comment, compressed": (
+        png,
+        lambda text: in_png(chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(text.encode()))),
+    ),
     "PNG eXIf UserComment": (png, lambda text: in_png(chunk(b"eXIf", exif(0x9286, b"ASCII\0\0\0" + text.encode())))),
     "PNG eXIf UserComment, UTF-16": (
         png,
@@ -208,6 +214,11 @@ UNNAMED: dict[str, tuple[Format, Callable[[str], bytes]]] = {
         jpeg,
         lambda text: in_jpeg(0xE1, b"Exif\0\0" + exif(0x9C9C, text.encode("utf-16-le") + bytes(2), kind=1)),
     ),
+    "JPEG XPKeywords": (
+        jpeg,
+        lambda text: in_jpeg(0xE1, b"Exif\0\0" + exif(0x9C9E, text.encode("utf-16-le") + bytes(2), kind=1)),
+    ),
+    "JPEG Model": (jpeg, lambda text: in_jpeg(0xE1, b"Exif\0\0" + exif(0x0110, text.encode() + b"\0", kind=2))),
     "JPEG Software": (jpeg, lambda text: in_jpeg(0xE1, b"Exif\0\0" + exif(0x0131, text.encode() + b"\0", kind=2))),
     "JPEG COM": (jpeg, lambda text: in_jpeg(0xFE, text.encode())),
     "JPEG COM, UTF-16": (jpeg, lambda text: in_jpeg(0xFE, text.encode("utf-16"))),
@@ -236,6 +247,10 @@ NAMED: dict[str, tuple[Format, Callable[[str], bytes]]] = {
     ),
     "JPEG XMP element": (jpeg, lambda text: in_jpeg(0xE1, XMP_SEGMENT + description(text))),
     "JPEG XMP attribute": (jpeg, lambda text: in_jpeg(0xE1, XMP_SEGMENT + attribute(text))),
+    "JPEG XMP in UTF-16": (
+        jpeg,
+        lambda text: in_jpeg(0xE1, XMP_SEGMENT + description(text).decode().encode("utf-16")),
+    ),
     "JPEG XMP item of a list": (jpeg, lambda text: in_jpeg(0xE1, XMP_SEGMENT + item(text))),
     "JPEG APP9, glued": (jpeg, lambda text: in_jpeg(0xE9, b"AIGC" + text.encode())),
     "JPEG COM, glued": (jpeg, lambda text: in_jpeg(0xFE, b"AIGC=" + text.encode() + b"\0\0")),

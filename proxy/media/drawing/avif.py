@@ -52,21 +52,24 @@ def _decoded(file: File, found: Form) -> Image.Image:
         raise MediaError(f"the AVIF cannot be decoded: {error}") from None
     if picture.size != found.size or ("A" in picture.mode) != (found.alpha is not None):
         raise MediaError("the AVIF cannot be decoded: its size or its alpha is another than its header says")
-    return picture
+    return picture.copy()  # without the decoder, which holds a picture of its own
 
 
 def _encoded(picture: Image.Image, quality: int, sampling: str, full: bool) -> File:
     encoded = BytesIO()
-    picture.save(
-        encoded,
-        "AVIF",
-        quality=quality,
-        speed=_SPEED,
-        subsampling=sampling,
-        range="full" if full else "limited",
-        max_threads=1,
-        icc_profile=b"",
-    )
+    try:
+        picture.save(
+            encoded,
+            "AVIF",
+            quality=quality,
+            speed=_SPEED,
+            subsampling=sampling,
+            range="full" if full else "limited",
+            max_threads=1,
+            icc_profile=b"",
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BadgeError(f"the AVIF cannot be compressed anew: {error}") from None
     return heif_layout.parse(encoded.getvalue())
 
 
@@ -74,7 +77,8 @@ def _dressed(file: File, found: Form, picture: Image.Image) -> bytes:
     """The old container with the picture coded anew, and the properties that speak of it."""
     file = heif_labels.without_thumbnails(file)
     sequence = found.sequence
-    new = {file.meta.primary: _encoded(picture.convert("RGB"), _QUALITY, sequence.sampling, sequence.full)}
+    colours = picture if found.alpha is None else picture.convert("RGB")
+    new = {file.meta.primary: _encoded(colours, _QUALITY, sequence.sampling, sequence.full)}
     if found.alpha is not None:
         new[found.alpha] = _encoded(picture.getchannel("A"), _LOSSLESS, "4:0:0", full=True)
     meta = file.meta.without({*found.tiles, *found.thumbnails})

@@ -1,9 +1,10 @@
 """The form that a PNG's samples have while a badge is drawn on them: most keep their own, some must take another.
 
 Law: the picture looks the same in its new form, and the badge is opaque in it. A palette is kept where black and white
-are in it or have room in it, or where it has colours that are dark and light enough; otherwise the picture becomes
-truecolour. Grey of under 8 bits with a transparent level becomes grey of 8 bits. Frames that must grow by transparent
-pixels take alpha where they have none. No form has interlace.
+are in it or have room in it, or where it has colours that are dark and light enough; a full one of fewer bits takes
+eight, and where there is no room even so the picture becomes truecolour. Grey of under 8 bits with a transparent level
+becomes grey of 8 bits. Frames that must grow by transparent pixels take alpha where they have none. No form has
+interlace.
 
 Images are those of ``rows.unfiltered``: one for each picture, or two for colour of 16 bits.
 """
@@ -115,22 +116,31 @@ def _indexed(header: Header, plain: Header, colours: dict[bytes, bytes]) -> Form
     entries, alphas = colours[b"PLTE"], colours.get(b"tRNS", b"")
     # A histogram counts the entries that there are.
     room = len(entries) // 3 if b"hIST" in colours else 1 << header.depth
-    greys = palette.greys(entries, alphas, room)
     see_through = bool(alphas.strip(b"\xff"))
-    if greys is not None:
-        indices, grown = list(greys.indices), greys.palette
-        return Form(
-            header,
-            plain,
-            lambda grey: grey.point(indices),
-            rewrite=lambda kind, data: grown if kind == b"PLTE" else data,
-            clear=((alphas.index(0),),) if 0 in alphas else None,
-            see_through=see_through,
-        )
+    clear = ((alphas.index(0),),) if 0 in alphas else None
+    if greys := palette.greys(entries, alphas, room):
+        return _with_greys(header, plain, greys, clear, see_through)
     if near := palette.nearest(entries, alphas):
-        table, clear = list(near), ((alphas.index(0),),) if 0 in alphas else None
+        table = list(near)
         return Form(header, plain, lambda grey: grey.point(table), clear=clear, see_through=see_through)
+    # What is added stands beyond every index of the old bits: one beyond the palette stays black.
+    if greys := palette.greys(entries.ljust(3 << header.depth, b"\0"), alphas, 256):
+        return _with_greys(header, replace(plain, depth=8), greys, clear, see_through)
     return _truecolour(header, entries, alphas, alpha=see_through)
+
+
+def _with_greys(
+    header: Header, taken: Header, greys: palette.Greys, clear: tuple[Pixel, ...] | None, see_through: bool
+) -> Form:
+    """Indices that stay, in a palette with greys; a histogram does not count what was added."""
+    indices, kept = list(greys.indices), taken.depth == header.depth
+
+    def rewrite(kind: bytes, data: bytes) -> bytes | None:
+        if kind == b"PLTE":
+            return greys.palette
+        return data if kept or kind != b"hIST" else None
+
+    return Form(header, taken, lambda grey: grey.point(indices), rewrite=rewrite, clear=clear, see_through=see_through)
 
 
 def with_alpha(form: Form, colours: dict[bytes, bytes]) -> Form | None:

@@ -168,7 +168,8 @@ class _Sheet:
     def _greys(self) -> list[int]:
         """The entries of the palette for 256 grey levels; entries that no pixel uses are given over to missing ones.
 
-        BadgeError where black and white are neither in the palette nor find room in it.
+        BadgeError where black and white are neither in the palette nor find room in it, and no two of its colours are
+        dark and light enough to stand for them.
         """
         entries = self.page.numbers(_COLOUR_MAP)
         count = 1 << self.form.depth
@@ -184,6 +185,8 @@ class _Sheet:
         used = self._used()
         places = [*sorted(used), *(index for index in range(count) if index not in used)]
         found = palette.greys(b"".join(colours[index] for index in sorted(used)), b"", count)
+        if found is None and (near := palette.nearest(b"".join(colours), b"")):
+            return list(near)
         if found is None:
             raise BadgeError("no badge can be drawn on a TIFF whose palette has no room for black and white")
         new = list(entries)

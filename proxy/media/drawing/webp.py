@@ -26,10 +26,12 @@ _GRID = 2  # a frame's left and top edges are even numbers (RFC 9649 section 2.7
 _UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError)
 
 # How hard libwebp searches where nothing is lost. Where a pixel takes half a byte or more, in grain, there is next to
-# nothing to be found in ten times as long; in flat pictures files would treble without it.
+# nothing to be found in ten times as long; in flat pictures files would treble without it. It takes 34 bytes to the
+# pixel, twice as many as without, so that the largest pictures have to do without.
 _SKIMMED = {"lossless": True, "method": 0, "quality": 20}
 _SEARCHED = {"lossless": True, "method": 2, "quality": 30}
 _DENSE = 0.5  # bytes to the pixel
+_LARGE = 1 << 25  # pixels
 
 # Libwebp's usual search finds again what it found before; a quicker one loses more, in larger files.
 _METHOD = 4
@@ -43,7 +45,7 @@ def stamp(data: bytes, badge: Badge, font: bytes, max_pixels: int) -> Stamped:
     if picture.bitmap is None:
         over = patch(badge, font, picture.canvas, turn)
         return Stamped(_animated(picture, over, max_pixels), over.box)
-    image = _opened(webp.bare(picture.bitmap))
+    image = _opened(webp.bare(picture.bitmap)).copy()  # without the decoder, which holds two canvases of its own
     beneath = (lambda box: image.crop(box).convert("RGB")) if _is_opaque(image) else None
     over = patch(badge, font, picture.canvas, turn, beneath)
     lay(image, over)
@@ -143,7 +145,8 @@ def _encode(image: Image.Image, like: webp.Bitmap) -> webp.Bitmap:
 
 
 def _lossless(bitmap: webp.Bitmap) -> dict[str, int]:
-    return _SKIMMED if len(bitmap.chunks[-1].data) >= _DENSE * bitmap.size[0] * bitmap.size[1] else _SEARCHED
+    pixels = bitmap.size[0] * bitmap.size[1]
+    return _SKIMMED if pixels > _LARGE or len(bitmap.chunks[-1].data) >= _DENSE * pixels else _SEARCHED
 
 
 def _lossy(bitmap: webp.Bitmap) -> dict[str, int]:

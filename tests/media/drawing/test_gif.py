@@ -274,7 +274,7 @@ def test_a_frame_without_a_control_extension_gets_one_where_it_must_grow(font: b
         (MediaError, "cannot be decoded", file(struct.pack("<BHHHHBB", 0x2C, 0, 0, 96, 64, 0, 2) + b"\1\x44\0")),
         (MediaError, "cannot be decoded", file(struct.pack("<BHHHHBB", 0x2C, 0, 0, 96, 64, 0, 2) + b"\0")),
         (MediaError, "damaged graphic control", file(b"\x21\xf9\1\0\0", picture())),
-        (MediaError, "another picture follows", file(picture()) + file(picture())),
+        (BadgeError, "another picture follows", file(picture()) + file(picture())),
     ],
 )
 def test_what_cannot_be_stamped_is_refused_with_the_reason(

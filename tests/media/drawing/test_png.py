@@ -107,8 +107,8 @@ def test_letters_stand_bare_on_what_is_opaque_under_them(font: bytes) -> None:
 
 def test_the_form_of_the_picture_is_kept(drawable_png: Path, font: bytes) -> None:
     promoted = {
-        "palette1-full": (8, 2),
-        "palette2": (8, 2),
+        "palette1-full": (8, 3),
+        "palette2": (8, 3),
         "palette8-full": (8, 2),
         "palette8-full-transparent": (8, 6),
         "palette8-histogram": (8, 2),
@@ -162,9 +162,14 @@ def test_a_palette_grows_and_its_own_colours_stay(font: bytes, load: Callable[[s
         assert len(new) - len(old) == 3 * greys
 
 
-def test_a_palette_with_room_for_one_becomes_truecolour(font: bytes, load: Callable[[str], bytes]) -> None:
-    # Three colours of four: black and white do not both fit.
-    assert png.parse(stamp(load("palette2.png"), Badge("AI"), font, MANY).data)[0].colour == 2
+def test_a_full_palette_of_few_bits_takes_eight(font: bytes, load: Callable[[str], bytes], chunks: Chunks) -> None:
+    # Three colours of four: black and white do not both fit. An index without a colour stays black.
+    for name, filled in (("palette1-full.png", b""), ("palette2.png", bytes(3))):
+        old = dict(chunks(load(name)))
+        new = dict(chunks(stamp(load(name), PLATE, font, MANY).data))
+        assert (old[b"IHDR"][8] < 8, new[b"IHDR"][8:10]) == (True, b"\x08\x03")
+        assert new[b"PLTE"].startswith(old[b"PLTE"] + filled)
+        assert 14 <= (len(new[b"PLTE"]) - len(old[b"PLTE"])) // 3 <= 16
 
 
 def test_a_full_palette_is_drawn_with_as_it_is_where_it_is_dark_and_light_enough(font: bytes) -> None:

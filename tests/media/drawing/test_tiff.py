@@ -246,8 +246,20 @@ def test_entries_that_no_pixel_uses_become_greys(scale: int, font: bytes) -> Non
     assert {0, 255 * scale} <= new
 
 
+def test_a_full_palette_is_drawn_with_as_it_is_where_it_is_dark_and_light_enough(font: bytes) -> None:
+    colours = [(level, level, level // 2) for level in range(256)]
+    data = palette_page(colours, bytes(range(256)) * 40, (128, 80))
+    stamped = stamp(data, Badge("AI"), font, MANY)
+    (before,), (after,) = read(data), read(stamped.data)
+    assert before.fields[320] == after.fields[320]
+    left, top, right, bottom = stamped.box
+    inside = [pixel for row in after.pixels[top:bottom] for pixel in row[left:right]]
+    assert {(0,), (255,)} <= set(inside)
+    assert len(inside) == (right - left) * (bottom - top)
+
+
 def test_a_palette_without_room_is_refused(font: bytes) -> None:
-    colours = [(level, 255 - level // 2, 40) for level in range(256)]
+    colours = [(128 + level // 4, 255 - level // 2, 40) for level in range(256)]
     data = palette_page(colours, bytes(range(256)) * 40, (128, 80))
     with pytest.raises(BadgeError, match="palette has no room"):
         stamp(data, Badge("AI"), font, MANY)

@@ -1,6 +1,8 @@
 """The badge on a WebP: whole on every frame, and every other pixel as it was, as Pillow shows it."""
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from math import log10
@@ -91,6 +93,32 @@ def test_a_lossless_file_stays_about_as_large(picture: Image.Image, font: bytes)
     (old,), (new,) = frames(before), frames(after.data)
     assert outside(old, after.box).tobytes() == outside(new, after.box).tobytes()
     assert len(after.data) < 1.25 * len(before) + 500
+
+
+WITHIN = """
+import resource
+import sys
+from pathlib import Path
+from proxy.media.badge import Badge
+from proxy.media.drawing.webp import stamp
+picture, font = (Path(name).read_bytes() for name in sys.argv[1:3])
+now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[3]),) * 2)
+Path(sys.argv[1]).write_bytes(stamp(picture, Badge("AI"), font, 10**8).data)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process knows how much memory it has")
+def test_a_large_lossless_picture_takes_no_more_memory_than_there_is(font: bytes, tmp_path: Path) -> None:
+    """26 bytes to the pixel; libwebp's search alone takes 34."""
+    side = 5800
+    rings = Image.radial_gradient("L").resize((side, side), Image.Resampling.NEAREST)
+    picture, letters = tmp_path / "picture", tmp_path / "font"
+    picture.write_bytes(encoded(rings.convert("RGB"), lossless=True, method=0, quality=0))
+    letters.write_bytes(font)
+    command = [sys.executable, "-c", WITHIN, str(picture), str(letters), str(26 * side * side)]
+    subprocess.run(command, check=True, timeout=120)
+    assert webp.size(picture.read_bytes()) == (side, side)
 
 
 @pytest.mark.parametrize("quality", [1, 30, 60, 75, 80, 87, 90, 95, 100])
