@@ -19,15 +19,17 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from proxy.labelling.issuer import Issuer
-from proxy.labelling.order import Order, Studio
+from proxy.labelling.mark import Operator, mark, terms
+from proxy.labelling.notices import Notices
+from proxy.labelling.order import Studio
+from proxy.labelling.picture import Picture
 from proxy.labelling.stamping import label_picture
-from proxy.media.badge import Badge
+from proxy.policy.decision import Decision, ImageNotice, Words
 from proxy.shipped import font
 from proxy.workshop import Workshop
 
 ISSUER = Issuer("BENCH", b"k" * 32)
 STUDIO = Studio(font(), 100_000_000)
-BADGE = Badge("AI生成")
 
 
 def photo(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -54,9 +56,16 @@ def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
     return held.getvalue()
 
 
-def order(data: bytes) -> Order:
-    """What the proxy would have done to a picture of an answer."""
-    return Order(b64encode(data), "base64", "data[0]", ISSUER.first_write("0"), ISSUER, badge=BADGE)
+def picture(data: bytes) -> Picture:
+    """A picture of an answer, as the proxy has it."""
+    decision = Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset({"xmp"}))
+    agreed = terms({"image": decision}, "")
+    return Picture(b64encode(data), "base64", "data[0]", 0, mark(Operator(ISSUER, "Bench", Notices(())), agreed, "0"))
+
+
+def labelled(asked: Picture) -> bytes:
+    """The picture labelled here and now."""
+    return label_picture(asked.order(), STUDIO, asked.kept)[0]
 
 
 def pillow(data: bytes, form: str, draw: bool = True, **options: Any) -> bytes:
@@ -99,12 +108,12 @@ def alone(rounds: int) -> None:
         ("GIF 512 x 512", encoded(photo(512, 512).quantize(), "GIF"), "GIF", {}),
     ]
     for name, data, form, options in cases:
-        asked = order(data)
+        asked = picture(data)
         # JPEG is measured against decoding and encoding alone, as there is no faster way with Pillow.
         theirs = least(partial(pillow, asked.data, form, form not in ("JPEG", "GIF"), **options), max(2, rounds // 3))
-        label_picture(asked, STUDIO)  # the badge is drawn once for each size
-        ours = least(partial(label_picture, asked, STUDIO), rounds)
-        row(name, ours, theirs, data, label_picture(asked, STUDIO)[0])
+        labelled(asked)  # the badge is drawn once for each size
+        ours = least(partial(labelled, asked), rounds)
+        row(name, ours, theirs, data, labelled(asked))
 
 
 async def together(rounds: int) -> None:
@@ -115,12 +124,12 @@ async def together(rounds: int) -> None:
             ("PNG", encoded(photo(1024, 1024), "PNG")),
             ("JPEG", encoded(photo(1024, 1024), "JPEG", quality=95)),
         ):
-            asked = order(data)
+            asked = picture(data)
             one, two = await _at_once(workshop, asked, 1, rounds), await _at_once(workshop, asked, 2, rounds)
             print(f"{name}: one {one:.1f} ms, two at once {two:.1f} ms: {two / one:.2f} times")
         print("the loop wakes late (ms): median, 99th per cent, most")
         print("  nothing else to do    ", await _lateness(asyncio.sleep(1)))
-        huge = order(encoded(photo(10_000, 10_000), "PNG", compress_level=1))
+        huge = picture(encoded(photo(10_000, 10_000), "PNG", compress_level=1))
         begun = time.perf_counter()
         print("  100 megapixels labelled", await _lateness(_work(workshop, huge)))
         print(f"  which took {time.perf_counter() - begun:.1f} s")
@@ -128,7 +137,7 @@ async def together(rounds: int) -> None:
         workshop.close()
 
 
-async def _at_once(workshop: Workshop, asked: Order, count: int, rounds: int) -> float:
+async def _at_once(workshop: Workshop, asked: Picture, count: int, rounds: int) -> float:
     times = []
     for _ in range(rounds + 1):
         begun = time.perf_counter()
@@ -137,7 +146,7 @@ async def _at_once(workshop: Workshop, asked: Order, count: int, rounds: int) ->
     return 1000 * min(times[1:])  # the first one waits for the process to start
 
 
-async def _work(workshop: Workshop, asked: Order) -> None:
+async def _work(workshop: Workshop, asked: Picture) -> None:
     await asyncio.to_thread(workshop.work, asked)
 
 

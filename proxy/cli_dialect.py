@@ -180,7 +180,7 @@ def _drawing(studio: Studio) -> Draw:
     # Imported here: the decoders of pictures are no part of the proxy's own process.
     from proxy.labelling.stamping import label_picture
 
-    return lambda order: label_picture(order, studio)
+    return lambda picture: label_picture(picture.order(), studio, picture.kept)
 
 
 def _tables(config: Path | None) -> Mapping[str, Table]:

@@ -29,7 +29,7 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Operator, mark, terms
 from proxy.labelling.notices import Notices
-from proxy.labelling.order import Order, Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
 from proxy.media import formats
 from proxy.media.errors import MediaError
@@ -123,7 +123,7 @@ class Desk:
                 return done._replace(why="no rule of the policies asks for anything in it")
             if others := self._of_others(data):
                 return done._replace(why=others)
-            after, item = self._workshop.work(self._order(data, job, decision))
+            after, item = self._workshop.work(self._picture(data, job, decision))
             target = job.target
             if formats.find(data) is None:  # it has become PNG
                 if target is None:
@@ -166,9 +166,9 @@ class Desk:
         decision = self._rules.decide(Facts("image", dialect="file", path=file.name))
         return replace(decision, metadata=decision.metadata & {"xmp"})
 
-    def _order(self, data: bytes, job: Job, decision: Decision) -> Order:
+    def _picture(self, data: bytes, job: Job, decision: Decision) -> Picture:
         agreed = terms({"image": decision}, self._language)
-        return Picture(data, "raw", UNIT, 0, mark(self._operator, agreed, job.produce_id)).order()
+        return Picture(data, "raw", UNIT, 0, mark(self._operator, agreed, job.produce_id))
 
 
 def label(

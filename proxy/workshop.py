@@ -6,6 +6,7 @@ share either, nor a crash.
 """
 
 import asyncio
+import json
 import os
 import pickle
 import signal
@@ -17,11 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 from typing import Final
 
-import orjson
-
 from proxy.bounds import Overloaded
+from proxy.label.aigc import Aigc
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.order import Order, Studio
+from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
 from proxy.record.exchange import Item
 from proxy.worker_message import message, receive
@@ -49,14 +49,17 @@ class Worker:
         self._closed = False
         self._lock = threading.Lock()  # over which process there is
 
-    def label(self, order: Order) -> tuple[bytes, Item]:
+    def label(self, picture: Picture) -> tuple[bytes, Item]:
         """The picture with its label, and what was done. Raises LabellingError where it cannot be labelled."""
-        process = self._started()
+        process, order = self._started(), picture.order()
         try:
             head, data = self._asked(process, pickle.dumps(order._replace(data=b"")), order.data, self._seconds)
+            said = json.loads(head)
+            if "found" in said:
+                head, data = self._asked(process, _decided(picture, said["found"]), b"", self._seconds)
+                said = json.loads(head)
         except _Ended as ended:
             raise LabellingError(f"{order.unit} {ended}") from None
-        said = orjson.loads(head)
         if "refused" in said:
             raise LabellingError(said["refused"])
         plain = said["item"]
@@ -90,7 +93,7 @@ class Worker:
                 if self._process is not None:
                     return self._process
                 process = self._process = _start()
-            self._asked(process, pickle.dumps(self._studio), b"", _STARTING)
+            self._asked(process, pickle.dumps((self._studio, self._seconds)), b"", _STARTING)
         except OSError as error:
             raise LabellingError(f"no process that labels pictures can be started: {error.strerror}") from None
         except _Ended:
@@ -130,6 +133,14 @@ class Worker:
             within = f"was not labelled within {seconds:g} s"
             raise _Ended(within if late.is_set() else "ended the process that labels it")
         return came
+
+
+def _decided(picture: Picture, found: Sequence[Sequence[str]]) -> bytes:
+    """What is to become of the labels that were found in a picture, as a process is told."""
+    try:
+        return json.dumps({"label": picture.kept(tuple([Aigc(*one) for one in found]))}).encode()
+    except LabellingError as error:
+        return json.dumps({"refused": str(error)}).encode()
 
 
 def _start() -> "subprocess.Popen[bytes]":
@@ -183,7 +194,7 @@ class Workshop:
 
         async def some() -> None:
             for index, picture in left:
-                done[index] = await loop.run_in_executor(self._pool, self.work, picture.order())
+                done[index] = await loop.run_in_executor(self._pool, self.work, picture)
 
         jobs = [asyncio.ensure_future(some()) for _ in self._workers[: len(pictures)]]
         try:
@@ -194,11 +205,11 @@ class Workshop:
                 job.cancel()
             self._room += 1
 
-    def work(self, order: Order) -> tuple[bytes, Item]:
-        """One order, done by a worker that has nothing to do; for a thread of whoever may wait."""
+    def work(self, picture: Picture) -> tuple[bytes, Item]:
+        """One picture, done by a worker that has nothing to do; for a thread of whoever may wait."""
         worker = self._idle.get()
         try:
-            return worker.label(order)
+            return worker.label(picture)
         finally:
             self._idle.put(worker)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -18,12 +19,12 @@ from proxy.bounds import Overloaded
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
-from proxy.labelling.stamping import label_picture
 from proxy.workshop import Workshop
-from tests.labelling.answers import badge, marked
+from tests.labelling.answers import badge, decision, drawn, marked
 
 STUDIO = Studio(shipped.font(), 100_000_000)
 MARK = marked(badge())
+SAMPLES = Path(__file__).parent / "samples"
 
 
 def sloped(width: int, height: int, form: str) -> bytes:
@@ -59,14 +60,29 @@ def workshop() -> Iterator[Workshop]:
 
 async def test_a_process_gives_what_a_call_gives(workshop: Workshop) -> None:
     pictures = [picture(SMALL, index) for index in range(5)]
-    expected = [label_picture(one.order(), STUDIO) for one in pictures]
+    expected = [drawn(one, STUDIO) for one in pictures]
     assert expected == await workshop.label(pictures)
     assert [] == await workshop.label([])
 
 
+async def test_a_process_asks_what_becomes_of_labels_and_has_no_key_to_decide_it(workshop: Workshop) -> None:
+    came = (SAMPLES / "labelled-xmp.png").read_bytes()
+    untrusted, believed = (
+        Picture(came, "raw", "data[0]", 0, marked(decision(None, ("xmp",)), trusted=trusted))
+        for trusted in (False, True)
+    )
+    assert believed.mark.operator.issuer.sealing not in pickle.dumps(believed.order())
+    expected = drawn(believed, STUDIO)
+    for _ in range(2):
+        with pytest.raises(LabellingError, match="came with a label already"):
+            await workshop.label([untrusted])
+        assert [expected] == await workshop.label([believed])
+    assert b"doubao" in expected[0]
+
+
 async def test_what_cannot_be_labelled_is_told_in_the_same_words(workshop: Workshop) -> None:
     with pytest.raises(LabellingError) as there:
-        label_picture(picture(b"nothing").order(), STUDIO)
+        drawn(picture(b"nothing"), STUDIO)
     for _ in range(2):  # the process goes on
         with pytest.raises(LabellingError) as here:
             await workshop.label([picture(b"nothing")])
@@ -162,7 +178,7 @@ def test_a_process_is_not_told_what_the_operator_keeps_to_himself(
 ) -> None:
     monkeypatch.setenv("UPSTREAM_KEY", "hush")
     before = children()
-    workshop.work(picture(SMALL).order())
+    workshop.work(picture(SMALL))
     (started,) = children() - before
     assert b"hush" not in Path(f"/proc/{started}/environ").read_bytes()
 
@@ -196,9 +212,9 @@ import os, sys, threading, time
 from tests.test_workshop import LARGE, SMALL, STUDIO, children, picture
 from proxy.workshop import Workshop
 workshop = Workshop(STUDIO, 1, 4, seconds=60)
-workshop.work(picture(SMALL).order())
+workshop.work(picture(SMALL))
 print(*children(), flush=True)
-threading.Thread(target=workshop.work, args=[picture(LARGE).order()], daemon=True).start()
+threading.Thread(target=workshop.work, args=[picture(LARGE)], daemon=True).start()
 time.sleep(0.2)
 os._exit(0)
 """

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.dialects.dialect import MediaKind
+from proxy.label.aigc import Aigc
 from proxy.labelling.mark import Mark
 from proxy.labelling.order import Order
 from proxy.labelling.written import Written
@@ -36,14 +37,20 @@ class Picture:
             self.encoding,
             self.unit,
             mark.of_item(self.index),
-            mark.operator.issuer,
-            terms.trusted,
             badge,
             "refuse" if notice is None else notice.undrawable,
             terms.convert,
             "xmp" in terms.carriers,
             terms.envelope,
+            mark.operator.issuer.system,
+            mark.operator.issuer.system_version,
         )
+
+    def kept(self, found: tuple[Aigc, ...]) -> Aigc:
+        """The label to write where labels were found in the picture (see ``Issuer.kept``). Raises LabellingError."""
+        mark = self.mark
+        own = mark.of_item(self.index)
+        return mark.operator.issuer.kept(own, found, self.unit, trusted=mark.terms.trusted)
 
 
 def linked(picture: Picture) -> Item:

@@ -5,6 +5,7 @@ read back with exactly the label that was written does not leave as labelled. Ho
 ``written``), nor does its format, unless policy lets one that has no place for metadata become PNG.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -22,8 +23,11 @@ from proxy.record.exchange import Item
 
 UNASKED: Final = "no rule asks for a badge"
 
+# The label to write where labels were found. Raises LabellingError where none may be.
+Kept = Callable[[tuple[Aigc, ...]], Aigc]
 
-def label_picture(order: Order, studio: Studio) -> tuple[bytes, Item]:
+
+def label_picture(order: Order, studio: Studio, kept: Kept) -> tuple[bytes, Item]:
     """The picture with its label, written as it came (safe in JSON unless it is raw), and what was done.
 
     Raises LabellingError where it cannot be labelled; one that is a URL has not been fetched, so it cannot be.
@@ -34,7 +38,7 @@ def label_picture(order: Order, studio: Studio) -> tuple[bytes, Item]:
         media = formats.find(data)
         if media is None:
             raise MediaError("it is in no picture format that can be labelled")
-        after, item = _label(media, data, order, studio)
+        after, item = _label(media, data, order, studio, kept)
     except MediaError as error:
         raise LabellingError(f"{order.unit} is no picture that can be labelled: {error}") from None
     item = Item(
@@ -70,12 +74,12 @@ def _check_size(size: tuple[int, int], most: int) -> None:
         raise MediaError(f"it has {width} x {height} pixels, more than the {most} that are allowed")
 
 
-def _label(media: Format, data: bytes, order: Order, studio: Studio) -> tuple[bytes, Item]:
+def _label(media: Format, data: bytes, order: Order, studio: Studio, kept: Kept) -> tuple[bytes, Item]:
     """The file labelled, and an item that says what was placed, skipped and dropped."""
     _check_size(media.size(data), studio.pixels)
     aigc = order.own
     if found := media.read(data):
-        aigc = order.issuer.kept(order.own, found, order.unit, trusted=order.trusted)
+        aigc = kept(found)
     after, placed, skipped = data, [], UNASKED
     if order.badge is not None:
         try:

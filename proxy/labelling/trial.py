@@ -10,7 +10,6 @@ from proxy.dialects.dialect import Dialect
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.order import Order
 from proxy.labelling.picture import Picture, linked
 from proxy.labelling.plan import Bounds, Label, framing, label
 from proxy.labelling.request import Asked
@@ -21,7 +20,7 @@ from proxy.record.exchange import Item
 PRODUCE_ID = "0" * 32
 
 # A picture labelled, and what was done to it. Given by whoever has a decoder: the proxy itself has none.
-Draw = Callable[[Order], tuple[bytes, Item]]
+Draw = Callable[[Picture], tuple[bytes, Item]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _take(pieces: Sequence[Piece], plan: Label, bench: Bench, ran: Ran, out: lis
 def _labelled(picture: Picture, bench: Bench) -> tuple[bytes, Item]:
     """A picture with its label; for one that is a URL, what the proxy would put there, without its secrets."""
     if picture.encoding != "url":
-        return bench.draw(picture.order())
+        return bench.draw(picture)
     mark, public = picture.mark, (bench.home and bench.home.public) or ""
     if mark.terms.urls == "rewrite":
         return f"{public}/countermark/media/...".encode(), linked(picture)

@@ -14,14 +14,13 @@ from proxy.dialects.examples import Example
 from proxy.dialects.paths import MISSING
 from proxy.labelling.order import Studio
 from proxy.labelling.rehearsal import rehearse
-from proxy.labelling.stamping import label_picture
 from proxy.settings_dialects import read_table
 from proxy.shipped import dialect_sources, font
-from tests.labelling.answers import cuttings
+from tests.labelling.answers import cuttings, drawn
 
 SOURCES = {source.path.stem: source for source in dialect_sources() if source.path.stem != "harmless"}
 DIALECTS = {name: read_table(source).dialect for name, source in SOURCES.items()}
-DRAW = partial(label_picture, studio=Studio(font(), 1_000_000))
+DRAW = partial(drawn, studio=Studio(font(), 1_000_000))
 PICTURE = base64.b64encode((Path(__file__).parents[1] / "samples" / "rgb8.png").read_bytes()).decode()
 EXAMPLES = [(name, example) for name, dialect in DIALECTS.items() for example in dialect.examples]
 

@@ -14,11 +14,15 @@ from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.notices import Notices
+from proxy.labelling.order import Studio
 from proxy.labelling.outcome import Done
+from proxy.labelling.picture import Picture
 from proxy.labelling.plan import Bounds, framing, label
 from proxy.labelling.request import Asked
+from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Work
 from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice, Words
+from proxy.record.exchange import Item
 
 WORDS = "【AI生成】"
 RETIRED = "[AI-generated]"
@@ -46,6 +50,11 @@ def decision(
 
 def badge(metadata: Iterable[Carrier] = ("xmp", "body"), on_failure: OnFailure = "block") -> Decision:
     return Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset(metadata), on_failure, ("test/image",))
+
+
+def drawn(picture: Picture, studio: Studio) -> tuple[bytes, Item]:
+    """A picture labelled here and now, as a process of the workshop does it."""
+    return label_picture(picture.order(), studio, picture.kept)
 
 
 def silent(kind: MediaKind, on_failure: OnFailure = "block") -> Decision:

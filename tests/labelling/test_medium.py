@@ -13,10 +13,9 @@ from proxy.labelling.mark import Mark
 from proxy.labelling.medium import UNASKED, MediumLabeller
 from proxy.labelling.order import Studio
 from proxy.labelling.outcome import Done
-from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Piece, Work
 from proxy.media.formats import find
-from tests.labelling.answers import badge, decision, marked, silent
+from tests.labelling.answers import badge, decision, drawn, marked, silent
 
 PICTURE = (Path(__file__).parent.parent / "samples" / "rgb8.png").read_bytes()
 BOTH = marked(badge(("xmp", "body", "header")))
@@ -38,7 +37,7 @@ def test_a_picture_is_one_work_at_the_end(cut: int) -> None:
     assert work.raw == PICTURE == one.retained
     (picture,) = work.pictures
     assert (PICTURE, "raw", "body", 0) == (picture.data, picture.encoding, picture.unit, picture.index)
-    after, item = label_picture(picture.order(), Studio(shipped.font(), 1_000_000))
+    after, item = drawn(picture, Studio(shipped.font(), 1_000_000))
     media = find(after)
     assert media is not None
     assert (BOTH.aigc,) == media.read(after)

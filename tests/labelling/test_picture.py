@@ -16,10 +16,9 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark
 from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
-from proxy.labelling.stamping import label_picture
 from proxy.labelling.written import Written
 from proxy.media.formats import find
-from tests.labelling.answers import badge, decision, marked
+from tests.labelling.answers import badge, decision, drawn, marked
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 STUDIO = Studio(shipped.font(), 1_000_000)
@@ -44,7 +43,7 @@ def sample(name: str) -> bytes:
 @pytest.mark.parametrize("name", ["rgb8.png", "rgb.jpg"])
 @pytest.mark.parametrize("index", [0, 2])
 def test_metadata_alone(name: str, index: int) -> None:
-    out, item = label_picture(picture(sample(name), QUIET, index).order(), STUDIO)
+    out, item = drawn(picture(sample(name), QUIET, index), STUDIO)
     after = base64.b64decode(out)
     assert (QUIET.of_item(index),) == labels(after)
     assert (item.placed, item.skipped, item.kind) == (("xmp",), "no rule asks for a badge", "image")
@@ -56,7 +55,7 @@ def test_metadata_alone(name: str, index: int) -> None:
 def test_a_badge_and_metadata() -> None:
     held = BytesIO()
     Image.new("RGB", (256, 256), (9, 99, 199)).save(held, "PNG")
-    out, item = label_picture(picture(held.getvalue()).order(), STUDIO)
+    out, item = drawn(picture(held.getvalue()), STUDIO)
     assert item.placed == ("badge", "xmp", "body")
     assert item.skipped == ""
     after = base64.b64decode(out)
@@ -85,7 +84,7 @@ URL = b"data:image/png;base64,"
     ],
 )
 def test_a_picture_leaves_written_as_it_came(encoding: Written, data: bytes, head: bytes) -> None:
-    out, item = label_picture(replace(picture(b"", QUIET), data=data, encoding=encoding).order(), STUDIO)
+    out, item = drawn(replace(picture(b"", QUIET), data=data, encoding=encoding), STUDIO)
     assert head == out[: len(head)]
     written = out[len(head) :]
     match encoding:
@@ -95,7 +94,7 @@ def test_a_picture_leaves_written_as_it_came(encoding: Written, data: bytes, hea
             after = bytes.fromhex(written.decode())
         case _:
             after = base64.b64decode(written, validate=True)
-    expected, _ = label_picture(picture(sample("rgb8.png"), QUIET).order(), STUDIO)
+    expected, _ = drawn(picture(sample("rgb8.png"), QUIET), STUDIO)
     assert base64.b64decode(expected) == after
     assert (sha256(sample("rgb8.png")).hexdigest(), sha256(after).hexdigest()) == (item.before, item.after)
     assert encoding == "raw" or json.loads(b'"%b"' % out) == out.decode("ascii")
@@ -118,7 +117,7 @@ def test_a_picture_leaves_written_as_it_came(encoding: Written, data: bytes, hea
 )
 def test_what_is_written_in_another_way(reason: str, encoding: Written, data: bytes) -> None:
     with pytest.raises(LabellingError, match=reason):
-        label_picture(replace(picture(b""), data=data, encoding=encoding).order(), STUDIO)
+        drawn(replace(picture(b""), data=data, encoding=encoding), STUDIO)
 
 
 @pytest.mark.parametrize(
@@ -136,25 +135,25 @@ def test_what_is_written_in_another_way(reason: str, encoding: Written, data: by
 )
 def test_what_is_no_picture(reason: str, data: bytes) -> None:
     with pytest.raises(LabellingError, match=reason):
-        label_picture(replace(picture(b""), data=data).order(), STUDIO)
+        drawn(replace(picture(b""), data=data), STUDIO)
 
 
 @pytest.mark.parametrize("mark", [MARK, QUIET])
 def test_a_picture_over_the_bound_is_not_decoded(mark: Mark) -> None:
     header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (50_000).to_bytes(4) * 2 + b"\x08\x02\x00\x00\x00"
     with pytest.raises(LabellingError, match=r"50000 x 50000 pixels|no picture"):
-        label_picture(picture(header + b"\0" * 40, mark).order(), STUDIO)
+        drawn(picture(header + b"\0" * 40, mark), STUDIO)
     with pytest.raises(LabellingError, match="more than the 3 that are allowed"):
-        label_picture(picture(sample("rgb8.png"), mark).order(), STUDIO._replace(pixels=3))
+        drawn(picture(sample("rgb8.png"), mark), STUDIO._replace(pixels=3))
 
 
 def test_a_picture_that_came_with_a_label() -> None:
     name = "labelled-xmp.png"
     with pytest.raises(LabellingError, match="came with a label already"):
-        label_picture(picture(sample(name), QUIET).order(), STUDIO)
+        drawn(picture(sample(name), QUIET), STUDIO)
     (upstream,) = labels(sample(name))
     trusted = marked(decision(None, ("xmp",)), trusted=True)
-    out, _ = label_picture(picture(sample(name), trusted).order(), STUDIO)
+    out, _ = drawn(picture(sample(name), trusted), STUDIO)
     (after,) = labels(base64.b64decode(out))
     assert (upstream.content_producer, upstream.produce_id, "ACME") == (
         after.content_producer,

@@ -11,18 +11,17 @@ import pytest
 from proxy.labelling.mark import Home
 from proxy.labelling.order import Studio
 from proxy.labelling.request import Asked
-from proxy.labelling.stamping import label_picture
 from proxy.labelling.trial import Bench, Ran, run
 from proxy.policy.decision import Decision
 from proxy.shipped import font
-from tests.labelling.answers import BOUNDS, CHAT, DIALECTS, IMAGES, OPERATOR, PREFIX, badge, decision
+from tests.labelling.answers import BOUNDS, CHAT, DIALECTS, IMAGES, OPERATOR, PREFIX, badge, decision, drawn
 
 PNG = base64.b64encode((Path(__file__).parents[1] / "samples" / "rgb8.png").read_bytes()).decode()
 CHAT_BODY = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}'
 
 
 def bench(**decisions: Decision) -> Bench:
-    return Bench(OPERATOR, decisions, partial(label_picture, studio=Studio(font(), 1_000_000)), BOUNDS, DIALECTS)
+    return Bench(OPERATOR, decisions, partial(drawn, studio=Studio(font(), 1_000_000)), BOUNDS, DIALECTS)
 
 
 def pictures(value: str, on: Bench, name: str = "b64_json") -> Ran:
