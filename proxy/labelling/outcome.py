@@ -88,11 +88,16 @@ class Done:
             return Outcome.UNLABELLED, self.left
         if self.error:
             return Outcome.ERROR_RESPONSE, "the upstream sent an error"
-        reason = ""
+        reason = bare = ""
+        labelled = False
         for part in (*self.parts, *self.live()):
             if not _VISIBLE.isdisjoint(part.placed):
-                return Outcome.LABELLED, ""
+                labelled = True
+            elif isinstance(part, Item) and part.kind == "image":
+                bare = bare or part.skipped  # a picture goes where its neighbours do not: it counts by itself
             reason = ALREADY if part.skipped == ALREADY else reason or part.skipped
+        if labelled:
+            return Outcome.LABELLED, bare
         if reason == ALREADY:
             return Outcome.ALREADY_LABELLED, ALREADY
         return Outcome.METADATA_ONLY, reason or "no rule asks for a notice"

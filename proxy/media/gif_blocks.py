@@ -13,6 +13,7 @@ from proxy.media.errors import MediaError
 SIGNATURES = (b"GIF87a", b"GIF89a")
 MAX_BLOCKS = 50_000
 MAX_SUB_BLOCKS = 1_000_000
+MAX_PIECES = 10_000  # of a text: 2.5 MB where they are full
 EXTENSION, IMAGE, TRAILER = b"\x21", b"\x2c", b"\x3b"
 TEXT, CONTROL, COMMENT, APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
 
@@ -99,9 +100,12 @@ class Block:
     image: Image | None = None
 
     def text(self) -> bytes:
-        """What the sub-blocks hold, without their lengths."""
-        parts, position = [], 0
+        """What the sub-blocks hold, without their lengths. MediaError where a text is in more pieces than any is."""
+        parts: list[bytes | memoryview] = []
+        position = 0
         while position < len(self.data):
+            if len(parts) == MAX_PIECES:
+                raise MediaError(f"a text in the GIF is in more than {MAX_PIECES} pieces")
             length = self.data[position]
             parts.append(self.data[position + 1 : position + 1 + length])
             position += 1 + length

@@ -1,5 +1,7 @@
 """One word for an answer; nothing that should carry a label and does not is a success."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.labelling.outcome import Done, TextDone
@@ -13,6 +15,10 @@ def item(*placed: str, skipped: str = "") -> Item:
     return Item("1", "text", "choices[0]", placed, skipped)
 
 
+def picture(*placed: str, skipped: str = "") -> Item:
+    return replace(item(*placed, skipped=skipped), kind="image")
+
+
 @pytest.mark.parametrize(
     ("expected", "items", "failure", "error"),
     [
@@ -20,6 +26,8 @@ def item(*placed: str, skipped: str = "") -> Item:
         ((Outcome.LABELLED, ""), [item("body", skipped=SILENT), item("suffix")], "", False),
         ((Outcome.LABELLED, ""), [item("badge", "xmp")], "", False),
         ((Outcome.LABELLED, ""), [item(skipped=ALREADY), item("prefix")], "", False),
+        ((Outcome.LABELLED, "too small"), [item("badge"), picture("xmp", skipped="too small")], "", False),
+        ((Outcome.METADATA_ONLY, "too small"), [picture("xmp", skipped="too small")], "", False),
         ((Outcome.ALREADY_LABELLED, ALREADY), [item("body", skipped=SILENT), item("body", skipped=ALREADY)], "", False),
         ((Outcome.METADATA_ONLY, SILENT), [item("body", skipped=SILENT)], "", False),
         ((Outcome.METADATA_ONLY, "no rule asks for a notice"), [item("body")], "", False),

@@ -5,7 +5,8 @@ they did; only those under the badge, and the one below, are filtered anew. Wher
 unfiltered than the rows under the badge depend on, and of a picture without interlace only strips are held at once.
 """
 
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 
 from isal import isal_zlib
 from PIL import Image
@@ -15,6 +16,11 @@ from proxy.media.drawing.forms import Form
 from proxy.media.drawing.patch import Patch
 from proxy.media.drawing.rows import STRIP_BYTES, Rows, filtered, packed, stream_bytes, unfiltered
 from proxy.media.png import Header
+
+# Below one byte for so many, what is compressed is drawn, not photographed: it takes a thorough search to keep it so
+# small, and little time.
+_SPARSE = 20
+_THOROUGH, _QUICK = 6, 2
 
 # How many strips wait for a row that depends on none before it, which makes unfiltering them needless.
 _PATIENCE = 8
@@ -33,14 +39,14 @@ class Redraw:
     ``parts`` is the old datastream. A box is in pixels of this picture, and may stand partly or wholly outside it.
     """
 
-    def __init__(self, form: Form, parts: Iterable[bytes | memoryview], box: Box) -> None:
+    def __init__(self, form: Form, parts: Sequence[bytes | memoryview], box: Box) -> None:
         height = form.stored.height
         whole = form.stored.interlaced
         self._form, self._rows = form, Rows(form.stored, parts)
         self._top = 0 if whole else min(max(0, box[1]), height)
         # The row below is filtered by what it finds above it.
         self._bottom = height if whole else min(max(0, box[3]) + 1, height)
-        self._writer = _Writer(form.header)
+        self._writer = _Writer(form.header, sparse=_SPARSE * sum(map(len, parts)) < stream_bytes(form.stored))
         self._above = bytes(form.stored.row_bytes)  # the last row that was read, packed
         self._copy(self._top)
         if whole:
@@ -119,9 +125,9 @@ class Redraw:
 class _Writer:
     """Rows into a datastream."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, *, sparse: bool = False) -> None:
         self._header = header
-        self._deflater = isal_zlib.compressobj(level=2)
+        self._deflater = zlib.compressobj(_THOROUGH) if sparse else isal_zlib.compressobj(_QUICK)
         self._written: list[bytes] = []
         self.last = bytes(header.row_bytes)  # the last row that was written, packed
 
