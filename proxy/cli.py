@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +17,7 @@ from proxy.app import app
 from proxy.cli_dialect import dialect
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_label import label
+from proxy.cli_options import ConfigOption, ProviderOption
 from proxy.cli_show import show
 from proxy.keys import KeysError
 from proxy.ledger import LedgerError
@@ -75,15 +75,11 @@ def countermark(
 
 @commands.command()
 def serve(
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration; config.yaml is the sample.")
-    ] = None,
+    config: ConfigOption = None,
     upstream: Annotated[
         str | None, typer.Option("--upstream", metavar="URL", help="Without a file: the model endpoint.")
     ] = None,
-    provider: Annotated[
-        str | None, typer.Option("--provider", metavar="ID", help="Without a file: your provider code or name.")
-    ] = None,
+    provider: ProviderOption = None,
     policy: Annotated[
         list[str] | None,
         typer.Option("--policy", metavar="NAME", help="Without a file: a policy such as cn-gb45438; may be repeated."),

@@ -21,6 +21,7 @@ import typer
 
 from proxy import files
 from proxy.cli_endings import FAILED, MISUSED, end, say, visible
+from proxy.cli_options import ConfigOption, ProviderOption
 from proxy.files import FileError
 from proxy.keys import Keys, KeysError
 from proxy.label.identifier import RANDOM_BYTES, produce_id
@@ -173,12 +174,8 @@ class Desk:
 
 def label(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Picture files.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration; config.yaml is the sample.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option("--provider", metavar="ID", help="Without a file: your provider code or name.")
-    ] = None,
+    config: ConfigOption = None,
+    provider: ProviderOption = None,
     policy: Annotated[
         list[str] | None,
         typer.Option(

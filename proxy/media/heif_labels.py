@@ -7,10 +7,11 @@ are read, never written. XMP that describes another item, such as a gain map, is
 
 from collections.abc import Callable, Iterable
 
+from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
 from proxy.media import exif, heif_items, heif_layout
 from proxy.media.boxes import Box, Fields
-from proxy.media.carriers import Carrier, check_count, in_packet, one_packet, xmp_carrier
+from proxy.media.carriers import Carrier, check_count, in_packet, labels, one_packet, xmp_carrier
 from proxy.media.errors import MediaError
 from proxy.media.heif_items import Item, Meta, Reference
 from proxy.media.heif_layout import File, Span, overwritten, payload, rebuilt, track_items
@@ -37,6 +38,11 @@ def extent(meta: Meta, number: int) -> tuple[int, int]:
     if not width or not height:
         raise MediaError(f"the HEIF container gives an impossible size, {width} x {height}")
     return width, height
+
+
+def read(data: bytes) -> tuple[Aigc, ...]:
+    """Every label: in XMP, in EXIF."""
+    return labels(carriers(data))
 
 
 def carriers(data: bytes) -> list[Carrier]:
