@@ -2,14 +2,15 @@
 
     python bench/beside.py [--side 10000] [--streams 4]
 
-An endpoint on 127.0.0.1 sends streams with a token every 5 ms, and a picture of side x side pixels as base64 in JSON.
-Countermark, in a process of its own, labels both. Printed is the time between tokens as a client sees it, first with
-nothing else to do, then while the picture is labelled.
+An endpoint on 127.0.0.1 sends streams with a token every 5 ms, another one a picture of side x side pixels as base64 in
+JSON. Countermark, in a process of its own, labels both. Printed is the time between tokens as a client sees it, first
+with nothing else to do, then while the picture is labelled.
 """
 
 import argparse
 import asyncio
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,11 +26,11 @@ EVERY = 0.005  # seconds between tokens
 
 
 async def endpoint(port: int, side: int) -> None:
-    """Tokens without end, or a picture."""
+    """Tokens without end, or, where ``side`` is given, a picture: a process that copies one is late with the others."""
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"}
     token = {**head, "choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": None}]}
     record = f"data: {json.dumps(token)}\n\n".encode()
-    picture = b64encode(encoded(photo(side, side), "PNG", compress_level=1))
+    picture = b64encode(encoded(photo(side, side), "PNG", compress_level=1)) if side else b""
     answer = b'{"created": 1, "data": [{"b64_json": "%b"}]}' % picture
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,8 +38,10 @@ async def endpoint(port: int, side: int) -> None:
             first = await reader.readuntil(b"\r\n\r\n")
             if b"/images/" in first.split(b"\r\n")[0]:
                 fields = b"content-type: application/json\r\ncontent-length: %d" % len(answer)
-                writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, answer))
-                await writer.drain()
+                writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % fields)
+                for at in range(0, len(answer), 1 << 20):
+                    writer.write(answer[at : at + (1 << 20)])
+                    await writer.drain()
                 return
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
             while True:
@@ -72,17 +75,16 @@ async def tokens(port: int, gaps: list[float]) -> None:
         writer.close()
 
 
-async def picture(port: int) -> tuple[int, float]:
+def picture(port: int) -> tuple[int, float]:
     """Ask for the picture; the length of the labelled answer in bytes, and the seconds that it took."""
     begun = time.perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     body = b'{"model": "m", "prompt": "p", "response_format": "b64_json"}'
     fields = b"host: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-    writer.write(b"POST /v1/images/generations HTTP/1.1\r\n" + fields + body)
-    size, head = 0, b""
-    while data := await reader.read(1 << 20):
-        head, size = head or data[:300], size + len(data)
-    writer.close()
+    size, head, buffer = 0, b"", bytearray(1 << 20)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"POST /v1/images/generations HTTP/1.1\r\n" + fields + body)
+        while length := connection.recv_into(buffer):
+            head, size = head or bytes(buffer[:300]), size + length
     if not head.startswith(b"HTTP/1.1 200") or b"countermark-aigc" not in head.lower():
         raise SystemExit(f"the picture was not labelled: {head!r}")
     return size, time.perf_counter() - begun
@@ -103,9 +105,9 @@ async def measure(port: int, streams: int) -> None:
     gaps.clear()
     await asyncio.sleep(5)
     print("streams alone:     ", said(gaps), flush=True)
-    await picture(port)  # the process that labels has to start once
+    await asyncio.to_thread(picture, port)  # the process that labels has to start once
     gaps.clear()
-    size, seconds = await picture(port)
+    size, seconds = await asyncio.to_thread(picture, port)
     print("beside the picture:", said(gaps))
     print(f"the picture: {size / 1e6:.0f} MB of JSON, {seconds:.1f} s")
     for one in reading:
@@ -122,28 +124,37 @@ def main() -> None:
     if given.endpoint:
         asyncio.run(endpoint(given.endpoint, given.side))
         return
-    upstream_port, port = 9182, 9183
+    tokens_port, pictures_port, port = 9182, 9184, 9183
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         config.write_text(
             "provider: {id: BENCH}\n"
             f"listen: 127.0.0.1:{port}\n"
-            f"upstreams: {{up: {{url: 'http://127.0.0.1:{upstream_port}'}}}}\n"
-            "routes: [{path: /**, upstream: up, policies: [cn-gb45438]}]\n"
+            "upstreams:\n"
+            f"  tokens: {{url: 'http://127.0.0.1:{tokens_port}'}}\n"
+            f"  pictures: {{url: 'http://127.0.0.1:{pictures_port}'}}\n"
+            "routes:\n"
+            "  - {path: /v1/images/**, upstream: pictures, policies: [cn-gb45438]}\n"
+            "  - {path: /**, upstream: tokens, policies: [cn-gb45438]}\n"
             f"policies: {ROOT / 'policies'}\n"
             "limits: {whole_body: 1 GiB, total_memory: 4 GiB}\n"
             "ledger: 'off'\n",
             encoding="utf-8",
         )
-        again = [sys.executable, __file__, "--endpoint", str(upstream_port), "--side", str(given.side)]
-        upstream = subprocess.Popen(again, stdout=subprocess.PIPE)
+        started = [
+            subprocess.Popen(
+                [sys.executable, __file__, "--endpoint", str(number), "--side", str(side)], stdout=subprocess.PIPE
+            )
+            for number, side in ((tokens_port, 0), (pictures_port, given.side))
+        ]
         proxy = subprocess.Popen([sys.executable, "-m", "proxy", "serve", "--config", str(config)], cwd=ROOT)
         try:
-            if upstream.stdout is not None:  # it always is: this is for the type checker
-                upstream.stdout.readline()
+            for one in started:
+                if one.stdout is not None:  # it always is: this is for the type checker
+                    one.stdout.readline()
             asyncio.run(measure(port, given.streams))
         finally:
-            for one in (proxy, upstream):
+            for one in (proxy, *started):
                 one.terminate()
                 one.wait()
 

@@ -16,7 +16,7 @@ from proxy.labelling.message import Headers
 from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, needs_no_label, unlabellable
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Piece, Work, plain
-from proxy.pictures import Pictures
+from proxy.pictures import Pictures, apart
 from proxy.policy.decision import Decision
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
@@ -165,16 +165,18 @@ class Answer:
 
     async def _whole(self, plan: Label, begun: bytes) -> None:
         pieces = [*plan.guard.feed(begun)] if begun else []
+        size = len(begun)
         while not plan.done.failure:
             data = await self._body.next()
             if data is None:
                 break
+            size += len(data)
             self._lease.take(len(data))
             pieces += plan.guard.feed(data)
         else:
             await self._unlabelled(plan, pieces)
             return
-        pieces += plan.guard.end()
+        pieces += await apart(size, plan.guard.end)
         body = await self._pictures.whole(pieces, plan)
         headers = fields.retyped(self._headers, plan.done.media_type) + self._ours(plan)
         headers.append((b"content-length", b"%d" % len(body)))
