@@ -7,6 +7,7 @@ knows is a failure, not a success.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from proxy.dialects.dialect import Dialect
@@ -15,6 +16,7 @@ from proxy.dialects.media import Medium
 from proxy.dialects.unit import Unit, spell
 from proxy.framing.errors import FramingError
 from proxy.framing.json_text import Path, cut, member, parse, quote, spans, starts, within
+from proxy.framing.slim import slim
 from proxy.label.aigc import Aigc
 from proxy.label.aigc import parse as parse_aigc
 from proxy.label.errors import LabelError
@@ -33,11 +35,13 @@ Place = tuple[int, int, bytes | Picture]
 
 def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> Sequence[Piece]:
     """The answer ``body`` with its label. Raises LabellingError where it cannot be labelled."""
+    thin = slim(body)
+    text, before = thin.text, len(done.parts)
     try:
-        document = parse(body)
+        document = parse(text)
     except FramingError:
         raise LabellingError("the answer is not JSON") from None
-    found = content(dialect, dialect.body, document, body)
+    found = content(dialect, dialect.body, document, text)
     if found.error:
         refuse_unknown(dialect, found)
         done.error = True
@@ -45,21 +49,31 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     if not found.recognised or not isinstance(document, (dict, list)):
         raise NothingFound(f"the answer holds nothing that the dialect {dialect.name} knows")
     refuse_unknown(dialect, found)
-    places = _texts(dialect, asked, done, found.units, body)
+    places = _texts(dialect, asked, done, found.units, text)
     if dialect.links:
-        places += links(dialect, done, document, body)
+        places += links(dialect, done, document, text)
     if "body" in done.mark.terms.carriers:
-        places += _metadata(dialect, done, document, body)
-    places += pictures(done, found.media, body)  # behind the metadata: a picture says where its label is
-    return (replaced(body, places, body, _as_it_is),)
+        places += _metadata(dialect, done, document, text)
+    places += pictures(done, found.media, text)  # behind the metadata: a picture says where its label is
+    if thin.files:
+        done.rewrite(before, thin.full_text)
+    return (replaced(text, places, body, _as_it_is, thin.full),)
 
 
-def replaced(text: bytes, places: Sequence[Place], raw: bytes, write: Callable[[bytes], bytes]) -> Piece:
+def replaced(
+    text: bytes,
+    places: Sequence[Place],
+    raw: bytes,
+    write: Callable[[bytes], bytes],
+    full: Callable[[bytes], bytes] | None = None,
+) -> Piece:
     """A JSON text with its places replaced, and written out: bytes, or Work where pictures are among them.
 
-    ``raw`` are the bytes that the text came in.
+    ``raw`` are the bytes that the text came in; ``full`` puts back what was taken out of it.
     """
     pieces = cut(text, places)
+    if full is not None:
+        pieces = [full(one) if isinstance(one, bytes) else replace(one, data=full(one.data)) for one in pieces]
     drawn = tuple([piece for piece in pieces if isinstance(piece, Picture)])
     if not drawn:
         return write(b"".join(cast("list[bytes]", pieces)))
@@ -195,7 +209,7 @@ def pictures(done: Done, media: Sequence[Medium], body: bytes) -> list[Place]:
     for medium in wanted:
         start, end = found[medium.place]
         encoding, kind = medium.rule.encoding, medium.kind
-        data = medium.value.encode("utf-8" if encoding == "url" else "ascii", "replace")
+        data = medium.value.encode("utf-8", "replace")
         picture = Picture(data, encoding, spell(medium.place), done.number(), done.mark, kind or "image")
         if encoding == "url" and terms.urls == "inline":
             places += _inlined(medium, picture, body, start, end)

@@ -74,6 +74,13 @@ class Done:
         """The answer came with a label: ours becomes that one with us as its propagator (see ``Issuer.kept``)."""
         self.aigc_json = self.mark.kept((upstream,), where).compact().encode()
 
+    def rewrite(self, first: int, text: Callable[[str], str]) -> None:
+        """Say of the texts from the part ``first`` on what ``text`` makes of them."""
+        self.parts[first:] = [
+            part if isinstance(part, Item) else part._replace(before=text(part.before), after=text(part.after))
+            for part in self.parts[first:]
+        ]
+
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live()))

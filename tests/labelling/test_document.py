@@ -252,3 +252,41 @@ def test_many_units_take_time_that_grows_with_them(text: str) -> None:
     assert isinstance(piece, bytes)
     labelled = text.replace("Hello", f"{PREFIX}Hello{SUFFIX}")
     assert {labelled} == {one["text"] for one in json.loads(piece)["choices"]}
+
+
+LARGE = "iVBORw0KGgo/" * 120_000
+
+
+def test_a_large_picture_is_handed_on_whole_and_so_is_what_stands_beside_it() -> None:
+    mark = marked(badge())
+    done = Done(mark, mark.aigc.compact().encode())
+    item = {"b64_json": LARGE, "revised_prompt": "a 😀 cat", "mask": LARGE[::-1]}
+    raw = json.dumps({"created": 1, "data": [item]}, ensure_ascii=False).encode()
+    (work,) = label_document(IMAGES, Asked(), done, raw)
+    assert isinstance(work, Work)
+    assert [LARGE.encode()] == [picture.data for picture in work.pictures]
+    assert raw == work.raw
+    made = json.loads(work.join([b"PICTURE"]))
+    assert mark.aigc.document() == made.pop("AIGC")
+    assert {"created": 1, "data": [item | {"b64_json": "PICTURE"}]} == made
+
+
+@pytest.mark.parametrize("content", [LARGE, LARGE + " ends", "\uffff0\uffff" + LARGE])
+def test_a_large_text_gets_its_notice_and_the_record_counts_all_of_it(content: str) -> None:
+    made, done = labelled("openai.chat", chat(content))
+    assert PREFIX + content == made["choices"][0]["message"]["content"]
+    (item,) = done.items()
+    sizes = len(content.encode()), len((PREFIX + content).encode())
+    assert sizes == (item.size_before, item.size_after)
+    assert tuple(map(str, (len(content), len(PREFIX + content)))) == (item.before, item.after)
+
+
+def test_a_large_data_url_stays_one() -> None:
+    url = "data:image/png;base64," + LARGE
+    mark = marked(decision(), badge())
+    done = Done(mark, b"{}")
+    message = {"role": "assistant", "content": "Hi", "images": [{"type": "image_url", "image_url": {"url": url}}]}
+    document = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    (work,) = label_document(DIALECTS["openai.chat"], Asked(), done, json.dumps(document).encode())
+    assert isinstance(work, Work)
+    assert [url.encode()] == [picture.data for picture in work.pictures]
