@@ -11,6 +11,7 @@ from math import dist
 from typing import NamedTuple
 
 from proxy.media.errors import BadgeError
+from proxy.media.luminance import luminance
 
 ENTRIES = 256
 
@@ -63,9 +64,9 @@ def _ramp(table: bytes, transparent: int | None) -> bytes:
     """For each of 256 levels the index of what is nearest to it on the way from the darkest colour to the lightest."""
     colours = enumerate(zip(table[::3], table[1::3], table[2::3], strict=True))
     opaque: dict[tuple[float, ...], int] = {colour: index for index, colour in colours if index != transparent}
-    dark = _BLACK if _BLACK in opaque else min(opaque, key=_luminance)
-    light = _WHITE if _WHITE in opaque else max(opaque, key=_luminance)
-    if (_luminance(light) + 0.05) / (_luminance(dark) + 0.05) < _CONTRAST:
+    dark = _BLACK if _BLACK in opaque else min(opaque, key=luminance)
+    light = _WHITE if _WHITE in opaque else max(opaque, key=luminance)
+    if (luminance(light) + 0.05) / (luminance(dark) + 0.05) < _CONTRAST:
         raise BadgeError("a frame of the GIF has no room for black and white, and no two colours that are legible")
     steps = _STEPS[0]
     nearest = []
@@ -83,11 +84,3 @@ def _with(colours: list[bytes], added: dict[bytes, int]) -> bytes:
     for colour, index in added.items():
         entries[index] = colour
     return b"".join(entries)
-
-
-@lru_cache(maxsize=4096)
-def _luminance(colour: tuple[float, ...]) -> float:
-    """Relative luminance of a colour in sRGB (WCAG 2.2)."""
-    parts = (sample / 255 for sample in colour)
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

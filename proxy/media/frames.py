@@ -72,12 +72,12 @@ def plan(frames: Sequence[Frame], box: Box, canvas: Size, grid: int = 1, compose
             left, top, right, bottom = _around(region, box)
             region = (left - left % grid, top - top % grid, right, bottom)
         harms = _overlap_beyond(region, filled, frame.region, box)
-        composed = _area(stale) > 0 or (harms and (clears or frame.replaces))
+        composed = area(stale) > 0 or (harms and (clears or frame.replaces))
         if composed and not compose:
             raise BadgeError(
                 f"frame {number} of the animation cannot show the whole badge and leave the rest of it as it is"
             )
-        met = not covered or _area(_shared(region, box)) > 0
+        met = not covered or area(_shared(region, box)) > 0
         late = clears and harms  # the next frame does what this one's disposal cannot
         dispose: Dispose = "keep" if late else frame.dispose
         steps.append(Step(region, met or composed, dispose, composed))
@@ -95,13 +95,13 @@ def _overlap_beyond(region: Box, filled: Box, own: Box, box: Box) -> bool:
     """Whether ``region`` meets ``filled`` anywhere outside ``own`` and ``box``."""
     met = _shared(region, filled)
     in_own, in_box = _shared(met, own), _shared(met, box)
-    return _area(met) > _area(in_own) + _area(in_box) - _area(_shared(in_own, in_box))
+    return area(met) > area(in_own) + area(in_box) - area(_shared(in_own, in_box))
 
 
 def _around(one: Box, other: Box) -> Box:
     """The least box that holds both; an empty one holds nothing."""
-    if not _area(one) or not _area(other):
-        return one if _area(one) else other
+    if not area(one) or not area(other):
+        return one if area(one) else other
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
@@ -116,5 +116,6 @@ def _shared(one: Box, other: Box) -> Box:
     return (left, top, right, bottom) if left < right and top < bottom else _NOWHERE
 
 
-def _area(box: Box) -> int:
+def area(box: Box) -> int:
+    """How many pixels a box holds."""
     return (box[2] - box[0]) * (box[3] - box[1])

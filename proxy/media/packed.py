@@ -1,4 +1,4 @@
-"""Compressed metadata, unpacked: the encodings that HEIF names after HTTP's (RFC 9110 section 8.4.1), and Brotli.
+"""Compressed metadata, unpacked: PNG's, by the encodings that HEIF names after HTTP's (RFC 9110 8.4.1), and Brotli.
 
 Law: what is damaged, of an unknown encoding or over 1 MiB is empty: no label was ever that long.
 """
@@ -20,7 +20,7 @@ def unpacked(content: bytes, encoding: bytes) -> bytes:
         return content
     if encoding == b"br":
         return from_brotli(content)
-    return next(filter(None, (_inflated(content, window) for window in _WINDOWS.get(encoding, ()))), b"")
+    return next(filter(None, (inflated(content, window) for window in _WINDOWS.get(encoding, ()))), b"")
 
 
 def from_brotli(content: bytes) -> bytes:
@@ -41,7 +41,8 @@ def brotli_opening(content: bytes, length: int) -> bytes:
         return b""
 
 
-def _inflated(content: bytes, window: int) -> bytes:
+def inflated(content: bytes, window: int = _ZLIB) -> bytes:
+    """What a deflate stream holds, in zlib's form (RFC 1950) or in that of ``window``, as zlib counts."""
     decoder = zlib.decompressobj(window)
     try:
         text = decoder.decompress(content, MAX_TEXT)

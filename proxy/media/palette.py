@@ -7,11 +7,12 @@ indices take more bits, or the picture becomes truecolour, with alpha where it h
 
 from typing import NamedTuple
 
+from proxy.media.luminance import luminance
+
 # Sixteen greys draw smooth letters; two are enough to read them.
 _STEPS = (16, 4, 2)
 _CONTRAST = 7
 _NEARLY_GREY = 32  # how far the samples of a colour lie apart, of 255
-_WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 
 class Greys(NamedTuple):
@@ -48,11 +49,11 @@ def nearest(palette: bytes, alphas: bytes) -> bytes | None:
     """
     colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
     opaque = [index for index in range(len(colours)) if alphas[index : index + 1] in (b"", b"\xff")]
-    by_light = sorted(opaque, key=lambda index: _luminance(colours[index]))
+    by_light = sorted(opaque, key=lambda index: luminance(colours[index]))
     if not by_light:
         return None
     dark, light = by_light[0], by_light[-1]
-    if _luminance(colours[light]) + 0.05 < _CONTRAST * (_luminance(colours[dark]) + 0.05):
+    if luminance(colours[light]) + 0.05 < _CONTRAST * (luminance(colours[dark]) + 0.05):
         return None
     between = [index for index in opaque if max(colours[index]) - min(colours[index]) <= _NEARLY_GREY]
     known = {index: sum(colours[index]) / 3 for index in between} | {dark: 0, light: 255}
@@ -81,10 +82,3 @@ def promoted(kind: bytes, data: bytes, palette: bytes, alpha: bool) -> bytes | N
         case b"sBIT":
             return data + b"\x08" if alpha else data
     return data
-
-
-def _luminance(colour: bytes) -> float:
-    """Relative luminance of a colour in sRGB (WCAG 2.2)."""
-    parts = (sample / 255 for sample in colour)
-    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return sum(weight * part for weight, part in zip(_WEIGHTS, linear, strict=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from isal.isal_zlib import crc32
 
-from proxy.label.aigc import KEYWORD, MAX_TEXT, Aigc
+from proxy.label.aigc import KEYWORD, Aigc
 from proxy.label.xmp import Statement
 from proxy.media import apng, exif, raw_profile
 from proxy.media.carriers import (
@@ -26,6 +26,7 @@ from proxy.media.carriers import (
     xmp_carrier,
 )
 from proxy.media.errors import MediaError
+from proxy.media.packed import inflated
 
 TYPES: tuple[str, ...] = ("image/png", "image/apng", "image/vnd.mozilla.apng")
 
@@ -274,14 +275,7 @@ def _is_packed_object(chunk: Chunk) -> bool:
 def _text(chunk: Chunk) -> bytes:
     """The text of a text chunk, inflated; empty where it is damaged or over 1 MiB."""
     stored = _stored(chunk)
-    if not _is_compressed(chunk):
-        return stored
-    inflater = zlib.decompressobj()
-    try:
-        text = inflater.decompress(stored, MAX_TEXT)
-    except zlib.error:
-        return b""
-    return text if inflater.eof else b""
+    return inflated(stored) if _is_compressed(chunk) else stored
 
 
 def _stored(chunk: Chunk) -> bytes:

@@ -5,7 +5,7 @@ Law: a chunk that carries no label is copied byte for byte, in its order; no pic
 whole or it is an error: RIFF's lengths hold, pictures begin as their codec says and have the size that the file gives.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -133,9 +133,7 @@ def write(data: bytes, statement: Statement) -> bytes:
             packet = next(packets)
             pieces.append(b"" if packet is None else riff.chunk(XMP, packet))
         elif chunk.kind == EXIF:
-            block = bytes(chunk.data)
-            blank = exif.without_labels(block)
-            pieces.append(chunk.whole if blank == block else riff.chunk(EXIF, blank))
+            pieces.append(_changed(chunk, exif.without_labels))
         elif chunk.kind not in (MANIFEST, _LABEL):
             pieces.append(chunk.whole)
         if chunk.kind in (*_PICTURES, ANMF, EXIF):
@@ -219,12 +217,17 @@ def redrawn(picture: Picture, drawn: Iterable[bytes | memoryview], alpha: bool) 
         elif chunk.kind in (ANMF, *_PICTURES):
             pieces.append(next(new))
         elif chunk.kind == EXIF:
-            block = bytes(chunk.data)
-            blank = exif.without_thumbnail(block)
-            pieces.append(chunk.whole if blank == block else riff.chunk(EXIF, blank))
+            pieces.append(_changed(chunk, exif.without_thumbnail))
         elif chunk.kind not in (MANIFEST, ALPH):
             pieces.append(chunk.whole)
     return riff.file(FORM, pieces, picture.trailer)
+
+
+def _changed(chunk: riff.Chunk, change: Callable[[bytes], bytes]) -> bytes | memoryview:
+    """The chunk with other content, as it stands there where that is the same."""
+    before = bytes(chunk.data)
+    after = change(before)
+    return chunk.whole if after == before else riff.chunk(chunk.kind, after)
 
 
 def _canvas(data: memoryview) -> Size:

@@ -15,7 +15,7 @@ from proxy.media.drawing.forms import Form, with_alpha
 from proxy.media.drawing.patch import Patch
 from proxy.media.drawing.redraw import Redraw, encoded
 from proxy.media.errors import BadgeError, MediaError
-from proxy.media.frames import Frame, Step, plan
+from proxy.media.frames import Frame, Step, area, plan
 from proxy.media.png import Chunk, chunk_bytes
 
 _NOWHERE: Box = (0, 0, 0, 0)
@@ -32,7 +32,7 @@ def redrawn(
     canvas = form.stored.width, form.stored.height
     pictures = apng.animation(canvas, [(chunk.kind, chunk.data) for chunk in chunks])
     steps = _steps(form, pictures, over.box)
-    pixels = sum(_area(step.region) for step in steps)
+    pixels = sum(area(step.region) for step in steps)
     if pixels > max_pixels:
         raise MediaError(f"an animation of {pixels} pixels in all is over the limit of {max_pixels} pixels")
     grows = [step.region != picture.region for picture, step in zip(pictures, steps, strict=True)]
@@ -117,7 +117,3 @@ def _grown(images: Sequence[Image.Image], form: Form, region: Box, wider: Box) -
 def _moved(box: Box, left: int, top: int) -> Box:
     """A box of the canvas in pixels of a picture that stands there."""
     return box[0] - left, box[1] - top, box[2] - left, box[3] - top
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -15,20 +15,17 @@ from typing import Final
 
 from PIL import Image
 
+from proxy.media.luminance import WEIGHTS, linear
+
 _DARKEST_FOR_BLACK: Final = 46
-_WEIGHTS: Final = (0.2126, 0.7152, 0.0722, 0)
+_WEIGHTS: Final = (*WEIGHTS, 0)
 _TILES: Final = (4, 4)
 _SHARE: Final = 0.05
 _CALM: Final = 64
 _SAMPLE: Final = (96, 48)
 
 
-def _linear(level: int) -> int:
-    part = level / 255
-    return round(255 * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4))
-
-
-_LINEAR: Final = [_linear(level) for level in range(256)]
+_LINEAR: Final = [round(255 * linear(level / 255)) for level in range(256)]
 _DARK: Final = [255 * (level < _DARKEST_FOR_BLACK) for level in range(256)]
 
 
