@@ -24,7 +24,8 @@ from proxy.labelling.notices import Notices
 from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
 from proxy.labelling.stamping import label_picture
-from proxy.policy.decision import Decision, ImageNotice, Words
+from proxy.policy.decision import Decision, ImageNotice
+from proxy.policy.words import Words
 from proxy.shipped import font
 from proxy.workshop import Workshop
 

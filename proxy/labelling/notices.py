@@ -21,12 +21,13 @@ class Notices:
         self._initials = frozenset(word[0] for word in self._words)
         self._finals = frozenset(word.rstrip()[-1:] for word in self._words)
         # As far from the end as all of them in a row can begin, with some white space.
-        self._reach = sum(map(len, self._words)) + 16
-        either = "|".join(map(re.escape, self._words)) or r"(?!)"
-        # The notices of several regimes stand one behind the other. A client may have trimmed the blank line, so it is
-        # optional; more than it is the model's own.
-        self._leading = re.compile(rf"\s*((?:{either})+\n{{0,2}})").match
-        self._trailing = re.compile(rf"(\n{{0,2}}(?:{either})+)\s*\Z").search
+        self._reach = sum(len(word) + 1 for word in self._words) + 16
+        one = "|".join(map(re.escape, self._words)) or r"(?!)"
+        several = rf"(?:{one})(?: ?(?:{one}))*"
+        # The notices of several regimes stand one behind the other, a space between them. A client may have trimmed the
+        # blank line, so it is optional; more than it is the model's own.
+        self._leading = re.compile(rf"\s*({several}\n{{0,2}})").match
+        self._trailing = re.compile(rf"(\n{{0,2}}{several})\s*\Z").search
 
     def opening(self, text: str) -> Opening:
         """Whether a text begins with a notice; "maybe" where it is so short that it could still become one."""

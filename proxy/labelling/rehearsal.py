@@ -15,7 +15,8 @@ from proxy.labelling.plan import Bounds
 from proxy.labelling.request import read
 from proxy.labelling.trial import Bench, Draw, run
 from proxy.labelling.wire import MEDIA_TYPES, answer, shape
-from proxy.policy.decision import Carrier, Decision, ImageNotice, Position, TextNotice, Words
+from proxy.policy.decision import Carrier, Decision, ImageNotice, Position, TextNotice
+from proxy.policy.words import Words
 
 NOTICE: Final = "【AI生成】"
 _WORDS: Final = Words((("zh", NOTICE),))

@@ -1,108 +1,226 @@
 """The law of this file: regimes on one route add up, and in whatever order they are named the sum is the same.
 
-==========  =====================================================================================
-metadata    the union
-on_failure  the stricter: ``block`` wins
-words       those of all, in the order of the policies' names, each once
-position    what all agree on; ``both`` where they differ
-height      the larger
-place       of the badge: the one that is fixed; two different ones clash, an error before any response
-mark        the one that is given; two different ones clash likewise
-backing     ``plate`` wins over ``outline``, and that over ``auto``
-undrawable  ``refuse`` wins
-convert     what all rules for pictures allow
-==========  =====================================================================================
+===========  ====================================================================================
+metadata     the union
+on_failure   the stricter: ``block`` wins
+mode         the strictest of ``always``, ``deepfake``, ``optional``, ``off``; where it applies, all notices are given
+words        those of all, in the order of the policies' names, each once
+position     of words: what all agree on; ``both`` where they differ
+form         of a mark that people hear: what all agree on; ``both`` where they differ
+height       the larger
+seconds      the longer time; ``throughout`` wins over ``interval`` and that over ``start``; the shorter interval
+place        of the badge: the one that is fixed; two different ones clash, an error before any response
+mark         the one that is given; two different ones clash likewise
+backing      ``plate`` wins over ``outline``, and that over ``auto``
+undrawable   ``refuse`` wins
+convert      what all rules for pictures allow
+opt_out      heeded where all offer it; that one offers it and another forbids it is a clash
+role         ``producer`` wins over ``propagator``, and that over ``preserve``: who must label cannot leave a file alone
+retention    the longest
+the others   (upstream_watermark, needs, upstream_marks) the union
+===========  ====================================================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Final, NamedTuple, get_args
 
-from proxy.policy.conditions import FACTS, When
-from proxy.policy.decision import Backing, BadgePosition, Decision, ImageNotice, TextNotice, Words
+from proxy.policy.decision import (
+    AudioNotice,
+    Backing,
+    BadgePosition,
+    Decision,
+    DocumentNotice,
+    ImageNotice,
+    Mode,
+    Notice,
+    Position,
+    Role,
+    Shown,
+    TextNotice,
+    UpstreamMark,
+    VideoNotice,
+)
 from proxy.policy.errors import Fault
-from proxy.policy.model import BadgeTerms, Policy, Rule
+from proxy.policy.facts import Deepfake, Wish
+from proxy.policy.model import BadgeTerms, NoticeTerms, Policy, Rule, VideoTerms
+from proxy.policy.vocabulary import FACTS, Fact, When
+from proxy.policy.words import Words
 
-__all__ = ["clashes", "combine"]
+__all__ = ["Circumstances", "clashes", "combine"]
 
 # Where no regime cares, the badge goes where people have come to look for it.
 USUAL_POSITION: BadgePosition = "bottom-right"
 
-# What is surer to be read wins.
+# The strictest first, or what is surer to be read.
+_MODES: tuple[Mode, ...] = get_args(Mode)
+_ROLES: tuple[Role, ...] = get_args(Role)
 _BACKINGS: tuple[Backing, ...] = ("plate", "outline", "auto")
+_SHOWN: tuple[Shown, ...] = ("throughout", "interval", "start")
+
+NO_DEEPFAKE = "what is made is no deepfake, as the operator says"
+NOT_WISHED = "the notice is given where the client asks for it"
+WISHED_AWAY = "the client asked for no notice, as the rules let it"
 
 
-def combine(rules: Sequence[tuple[str, Rule]]) -> Decision:
-    """The decision that the winning rules come to, one of each policy, given with their policies' names."""
+class Circumstances(NamedTuple):
+    """What decides, beside the rules, whether a notice is given: whether it may be a deepfake, the client's wish."""
+
+    deepfake: Deepfake = "unknown"
+    wish: Wish = ""
+
+
+USUAL_CIRCUMSTANCES: Final = Circumstances()
+
+
+def combine(
+    rules: Sequence[tuple[str, Rule]],
+    circumstances: Circumstances = USUAL_CIRCUMSTANCES,
+    marks: frozenset[UpstreamMark] = frozenset(),
+) -> Decision:
+    """The decision that the winning rules come to, one of each policy, given with their policies' names; ``marks`` are
+    those that the upstream is said to add."""
     spoken = sorted(rules, key=lambda pair: pair[0])
-    texts = [rule.notice for _, rule in spoken if isinstance(rule.notice, TextNotice)]
-    badges = [rule.notice for _, rule in spoken if isinstance(rule.notice, BadgeTerms)]
-    notice: TextNotice | ImageNotice | None = None
-    if texts:
-        positions = {text.position for text in texts}
-        notice = TextNotice(
-            # Each stands in brackets of its own, so that nothing is needed between them, and nothing is left behind
-            # when they are stripped one by one.
-            words=_together([text.words for text in texts], ""),
-            position=positions.pop() if len(positions) == 1 else "both",
-        )
-    elif badges:
-        notice = ImageNotice(
-            words=_together([badge.words for badge in badges], " "),
-            position=next((badge.position for badge in badges if badge.position), USUAL_POSITION),
-            height=max(badge.height for badge in badges),
-            mark=next((badge.mark for badge in badges if badge.mark), None),
-            backing=min((badge.backing for badge in badges), key=_BACKINGS.index),
-            undrawable="metadata" if all(badge.undrawable == "metadata" for badge in badges) else "refuse",
-        )
+    notices = [rule.notice for _, rule in spoken if rule.notice is not None and rule.mode != "off"]
+    hidden = _hidden([rule for _, rule in spoken if rule.notice is not None], circumstances)
     allowed = [rule.convert for _, rule in spoken if rule.kinds == ("image",)]
     return Decision(
-        notice=notice,
+        notice=None if hidden or not notices else _notice(notices),
         metadata=frozenset().union(*(rule.metadata for _, rule in spoken)),
         on_failure="pass" if spoken and all(rule.on_failure == "pass" for _, rule in spoken) else "block",
         because=tuple(f"{policy}/{rule.id}" for policy, rule in spoken),
         convert=frozenset.intersection(*allowed) if allowed else frozenset(),
+        role=min((rule.role for _, rule in spoken), key=_ROLES.index, default="producer"),
+        retention=max((rule.retention for _, rule in spoken), default=0),
+        upstream_watermark=any(rule.upstream_watermark for _, rule in spoken),
+        hidden=hidden,
+        needs=frozenset().union(*(rule.needs for _, rule in spoken)),
+        upstream_marks=marks,
     )
 
 
-def _together(words: Sequence[Words], between: str) -> Words:
+def _hidden(rules: Sequence[Rule], circumstances: Circumstances) -> str:
+    """Why these rules' notices are not given; empty where they are, or where there is none."""
+    mode = min((rule.mode for rule in rules), key=_MODES.index, default="off")
+    if mode == "off":
+        return ""
+    if circumstances.wish == "hide" and all(rule.opt_out == "request" for rule in rules):
+        return WISHED_AWAY
+    if mode == "always" or circumstances.wish == "show":
+        return ""
+    if mode == "optional":
+        return NOT_WISHED
+    return NO_DEEPFAKE if circumstances.deepfake == "no" else ""
+
+
+def _notice(notices: Sequence[NoticeTerms]) -> Notice:
+    """All notices as one; they are of one kind, as the rules are that gave them."""
+    words = _together([notice.words for notice in notices])
+    match notices[0]:
+        case TextNotice():
+            return TextNotice(words, _agreed([one.position for one in notices if isinstance(one, TextNotice)]))
+        case DocumentNotice():
+            return DocumentNotice(words, _agreed([one.position for one in notices if isinstance(one, DocumentNotice)]))
+        case AudioNotice():
+            heard = [one for one in notices if isinstance(one, AudioNotice)]
+            forms = {one.form for one in heard}
+            return AudioNotice(
+                words, forms.pop() if len(forms) == 1 else "both", _agreed([one.position for one in heard])
+            )
+        case BadgeTerms():
+            return _badge([one for one in notices if isinstance(one, BadgeTerms)], words)
+        case VideoTerms():
+            videos = [one for one in notices if isinstance(one, VideoTerms)]
+            badge = _badge([one.badge for one in videos], words)
+            return VideoNotice(
+                words,
+                badge.position,
+                badge.height,
+                badge.mark,
+                badge.backing,
+                shown=min((one.shown for one in videos), key=_SHOWN.index),
+                seconds=max(one.seconds for one in videos),
+                interval=min(one.interval for one in videos),
+            )
+
+
+def _badge(badges: Sequence[BadgeTerms], words: Words) -> ImageNotice:
+    return ImageNotice(
+        words=words,
+        position=next((badge.position for badge in badges if badge.position), USUAL_POSITION),
+        height=max(badge.height for badge in badges),
+        mark=next((badge.mark for badge in badges if badge.mark), None),
+        backing=min((badge.backing for badge in badges), key=_BACKINGS.index),
+        undrawable="metadata" if all(badge.undrawable == "metadata" for badge in badges) else "refuse",
+    )
+
+
+def _agreed(positions: Sequence[Position]) -> Position:
+    return positions[0] if len(set(positions)) == 1 else "both"
+
+
+def _together(words: Sequence[Words]) -> Words:
     languages = dict.fromkeys(language for one in words for language, _ in one.by_language)
     # A regime without words in some language says its default ones: the law asks for its notice all the same.
     spoken = [one for one in words if one.by_language]
     said = {language: dict.fromkeys(one.pick(language) for one in spoken) for language in languages}
-    return Words(tuple((language, between.join(texts)) for language, texts in said.items()))
+    return Words(tuple((language, " ".join(texts)) for language, texts in said.items()))
 
 
 def clashes(policies: Sequence[Policy]) -> Iterator[Fault]:
-    """What the table cannot settle: two rules that put the badge of one picture in different places, or that mark one
-    picture in different ways."""
+    """What the table cannot settle: two rules that put the badge of one picture in different places, that mark one
+    picture in different ways, or of which one offers what the other forbids."""
+    # Most rules cannot clash with anything: a policy may have thousands of them.
     for first, second in combinations(policies, 2):
-        for one in first.rules:
-            for other in second.rules:
-                match one.notice, other.notice:
-                    case BadgeTerms() as here, BadgeTerms() as there:
-                        differences = list(_differences(f"{first.id}/{one.id}", here, f"{second.id}/{other.id}", there))
-                        if differences and not _apart(one.when, other.when):
-                            yield from (Fault((), difference) for difference in differences)
+        for one in filter(_may_clash, first.rules):
+            for other in filter(_may_clash, second.rules):
+                differences = list(_differences(f"{first.id}/{one.id}", one, f"{second.id}/{other.id}", other))
+                if differences and not _apart(one.when, other.when):
+                    yield from (Fault((), difference) for difference in differences)
 
 
-def _differences(one: str, here: BadgeTerms, other: str, there: BadgeTerms) -> Iterator[str]:
-    """What two badges cannot agree on; ``one`` and ``other`` are the names of their rules."""
-    if here.position and there.position and here.position != there.position:
-        yield f"{one} puts the badge {here.position} and {other} {there.position}: a picture has one badge"
-    if here.mark and there.mark and here.mark != there.mark:
-        yield f"{one} marks the picture as {here.mark} and {other} as {there.mark}: a picture has one mark"
+def _may_clash(rule: Rule) -> bool:
+    badge = _badge_of(rule)
+    return rule.opt_out != "none" or (badge is not None and (badge.position is not None or badge.mark is not None))
+
+
+def _differences(one: str, here: Rule, other: str, there: Rule) -> Iterator[str]:
+    """What two rules cannot agree on; ``one`` and ``other`` are their names."""
+    match _badge_of(here), _badge_of(there):
+        case BadgeTerms() as mine, BadgeTerms() as yours:
+            if mine.position and yours.position and mine.position != yours.position:
+                yield f"{one} puts the badge {mine.position} and {other} {yours.position}: a picture has one badge"
+            if mine.mark and yours.mark and mine.mark != yours.mark:
+                yield f"{one} marks the picture as {mine.mark} and {other} as {yours.mark}: a picture has one mark"
+    for offers, offering, forbids, forbidding in ((one, here, other, there), (other, there, one, here)):
+        if offering.opt_out == "request" and offering.shows and forbidding.opt_out == "forbidden":
+            yield f"{offers} lets clients ask for no notice, which {forbids} forbids (opt_out)"
+
+
+def _badge_of(rule: Rule) -> BadgeTerms | None:
+    if not rule.shows:
+        return None
+    if isinstance(rule.notice, VideoTerms):
+        return rule.notice.badge
+    return rule.notice if isinstance(rule.notice, BadgeTerms) else None
 
 
 def _apart(one: When, other: When) -> bool:
-    """Whether no response can fit both, as far as plain values tell."""
+    """Whether no response can fit both, as far as what the patterns begin with tells."""
     wanted = dict(other)
-    for name, patterns in one:
-        fact = FACTS[name]
-        others = wanted.get(name)
-        if others is not None and all(map(fact.is_literal, (*patterns, *others))):
-            plain = {fact.plain(pattern) for pattern in patterns}
-            if plain.isdisjoint(fact.plain(pattern) for pattern in others):
-                return True
-    return False
+    return any(
+        name in wanted and not any(_may_meet(FACTS[name], mine, yours) for mine in patterns for yours in wanted[name])
+        for name, patterns in one
+    )
+
+
+def _may_meet(fact: Fact, one: str, other: str) -> bool:
+    """Whether some value may fit both patterns."""
+    if fact.is_literal(one):
+        return fact.match(other)(fact.plain(one))
+    if fact.is_literal(other):
+        return fact.match(one)(fact.plain(other))
+    here, there = fact.clues(one).begin, fact.clues(other).begin
+    return here.startswith(there) or there.startswith(here)

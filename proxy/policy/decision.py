@@ -6,22 +6,34 @@ Whoever carries it out asks no policy again; its ``because`` goes to the record.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
+from proxy.policy.facts import Output
+from proxy.policy.words import Words
+
 __all__ = [
+    "AudioForm",
+    "AudioNotice",
     "Backing",
     "BadgeMark",
     "BadgePosition",
     "Carrier",
     "Convertible",
     "Decision",
+    "DocumentNotice",
     "ImageNotice",
+    "Layer",
+    "Mode",
+    "Notice",
     "OnFailure",
+    "OptOut",
     "Position",
+    "Role",
+    "Shown",
     "TextNotice",
     "Undrawable",
-    "Words",
+    "UpstreamMark",
+    "VideoNotice",
 ]
 
 Position = Literal["start", "end", "both"]
@@ -31,69 +43,16 @@ Backing = Literal["auto", "plate", "outline"]
 Undrawable = Literal["refuse", "metadata"]
 Convertible = Literal["bmp"]
 OnFailure = Literal["block", "pass"]
-Carrier = Literal["body", "header", "disclosure", "xmp"]
-
-# A browser sends about five ranges; whoever sends hundreds gets the default, not our time.
-RANGES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One notice in several languages: pairs of a BCP 47 tag and the words, the default first; none at all where a
-    badge is a mark and nothing else."""
-
-    by_language: tuple[tuple[str, str], ...]
-
-    def pick(self, accept_language: str) -> str:
-        """The words for a request's Accept-Language value (RFC 9110 12.5.4), found by RFC 4647 3.4 lookup.
-
-        A range that nothing fits, ``*``, an empty or a malformed value lead to the default: the law asks for a notice
-        in any case, so there is no answer "none" where there are words.
-        """
-        if not self.by_language:
-            return ""
-        if not accept_language or len(self.by_language) == 1:
-            return self.by_language[0][1]
-        return _pick(self.by_language, accept_language)
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The words without their languages, the default first."""
-        return tuple(text for _, text in self.by_language)
-
-
-@lru_cache(maxsize=1024)
-def _pick(by_language: tuple[tuple[str, str], ...], accept_language: str) -> str:
-    tags = {tag.lower(): text for tag, text in by_language}
-    for language in _ranges(accept_language):
-        subtags = language.lower().split("-")
-        while subtags:
-            found = tags.get("-".join(subtags))
-            if found is not None:
-                return found
-            subtags.pop()
-            # RFC 4647 3.4: a single letter or digit introduces what follows it, so it goes with it.
-            if subtags and len(subtags[-1]) == 1:
-                subtags.pop()
-    return by_language[0][1]
-
-
-def _ranges(accept_language: str) -> list[str]:
-    """The language ranges of an Accept-Language value, best first; weight 0 means "not this one"."""
-    weighted: list[tuple[float, str]] = []
-    for part in accept_language.split(",", RANGES)[:RANGES]:
-        language, _, parameter = part.partition(";")
-        name, _, value = parameter.partition("=")
-        weight = 1.0
-        if name.strip().lower() == "q":
-            try:
-                weight = float(value)
-            except ValueError:
-                weight = 0.0
-        if language.strip() and 0 < weight <= 1:
-            weighted.append((weight, language.strip()))
-    weighted.sort(key=lambda pair: -pair[0])
-    return [language for _, language in weighted]
+Carrier = Literal["body", "header", "disclosure", "statement", "xmp"]
+AudioForm = Literal["speech", "rhythm", "both"]
+Shown = Literal["start", "interval", "throughout"]
+# The strictest first, each, as combine.py has it.
+Mode = Literal["always", "deepfake", "optional", "off"]
+Role = Literal["producer", "propagator", "preserve"]
+OptOut = Literal["forbidden", "none", "request"]
+# What a law asks for and this program cannot make, and what a model's maker adds.
+Layer = Literal["signed-metadata", "watermark"]
+UpstreamMark = Literal["c2pa", "synthid", "watermark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +83,88 @@ class ImageNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioNotice:
+    """A mark that people hear: words spoken, the rhythm "short long short short", or both (GB 45438-2025 5.3)."""
+
+    words: Words
+    form: AudioForm = "speech"
+    position: Position = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoNotice:
+    """A badge on a video's pictures, as in ImageNotice: from its start for so many ``seconds``, or again in each
+    ``interval`` (seconds), or throughout (GB 45438-2025 5.4)."""
+
+    words: Words
+    position: BadgePosition = "bottom-right"
+    height: float = 0.05
+    mark: BadgeMark | None = None
+    backing: Backing = "auto"
+    shown: Shown = "start"
+    seconds: float = 2.0
+    interval: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentNotice:
+    """Words that stand in a document before its text, after it, or both."""
+
+    words: Words
+    position: Position = "start"
+
+
+Notice = TextNotice | ImageNotice | AudioNotice | VideoNotice | DocumentNotice
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What one response must carry, and why.
 
-    metadata names the carriers to write: "body", "header", "disclosure", "xmp". on_failure says what happens when it
-    cannot be done. because names the rules that spoke, as "policy/rule", in a fixed order. convert names the formats
-    of pictures that have no place for metadata and may become PNG.
+    metadata names the carriers to write: "body", "header", "disclosure", "statement", "xmp". on_failure says what
+    happens when it cannot be done. because names the rules that spoke, as "policy/rule", in a fixed order. convert: the
+    formats of pictures that have no place for metadata and may become PNG. role: whether we are who produces, who
+    passes on what others have labelled, or who leaves a medium alone that its maker has labelled. retention: days for
+    which the record must be kept, at least. upstream_watermark: whether the upstream is made to put in its own.
+    hidden: why there is no notice although rules have one. needs: layers that the law asks for and that only the
+    upstream can add; upstream_marks: what it is said to add.
+
+    by_text: how a text is decided upon once it is there, where rules ask about that: triples of what it is, of how many
+    tokens at least (ascending), and the decision.
     """
 
-    notice: TextNotice | ImageNotice | None = None
+    notice: Notice | None = None
     metadata: frozenset[Carrier] = frozenset()
     on_failure: OnFailure = "block"
     because: tuple[str, ...] = ()
     convert: frozenset[Convertible] = frozenset()
+    role: Role = "producer"
+    retention: int = 0
+    upstream_watermark: bool = False
+    hidden: str = ""
+    needs: frozenset[Layer] = frozenset()
+    upstream_marks: frozenset[UpstreamMark] = frozenset()
+    by_text: tuple[tuple[Output, int, Decision], ...] = ()
 
     @property
     def acts(self) -> bool:
-        """Whether anything is to be done to the response at all."""
-        return self.notice is not None or bool(self.metadata)
+        """Whether anything is to be done to the response at all, whatever its text may turn out to be."""
+        return self.notice is not None or bool(self.metadata) or any(decision.acts for _, _, decision in self.by_text)
+
+    def of_text(self, output: Output, tokens: int | None = None) -> Decision:
+        """The decision for a text that is there; one of unknown length may be as long as any."""
+        found = self
+        for what, least, decision in self.by_text:
+            if what == output and (tokens is None or least <= tokens):
+                found = decision
+        return found
+
+    @property
+    def gaps(self) -> frozenset[Layer]:
+        """The layers that the law asks for and nobody is known to add. A signature of the upstream's holds as long as
+        the file is left alone."""
+        added = {LAYERS[mark] for mark in self.upstream_marks if mark != "c2pa" or self.role == "preserve"}
+        return self.needs - added
+
+
+LAYERS: dict[UpstreamMark, Layer] = {"c2pa": "signed-metadata", "synthid": "watermark", "watermark": "watermark"}

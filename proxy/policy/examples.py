@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.policy.decision import Decision, ImageNotice
+from proxy.policy.decision import Decision
 from proxy.policy.errors import Fault
 from proxy.policy.model import Policy
 from proxy.policy.policies import Rules
 
 __all__ = ["check_examples"]
+
+_PLAIN = ("metadata", "convert", "on_failure", "role", "retention", "needs", "gaps", "upstream_watermark")
+_OF_NOTICES = ("position", "form", "height", "mark", "backing", "undrawable", "shown", "seconds", "interval")
 
 
 def check_examples(policy: Policy) -> tuple[Fault, ...]:
@@ -26,20 +29,21 @@ def check_examples(policy: Policy) -> tuple[Fault, ...]:
 
 
 def _fields(decision: Decision) -> Iterator[tuple[str, object]]:
-    """A decision in the words of an example; what only a notice of the other kind has is absent."""
+    """A decision in the words of an example; what only a notice of another kind has is absent."""
     yield "rule", decision.because[0].partition("/")[2] if decision.because else "none"
-    yield "metadata", decision.metadata
-    yield "convert", decision.convert
-    yield "on_failure", decision.on_failure
+    for name in _PLAIN:
+        yield name, getattr(decision, name)
+    yield "notice", decision.notice is not None
     if decision.notice is not None:
         yield "words", decision.notice.words.pick("") or None
-        yield "position", decision.notice.position
-    if isinstance(decision.notice, ImageNotice):
-        for name in ("height", "mark", "backing", "undrawable"):
-            yield name, getattr(decision.notice, name)
+        for name in _OF_NOTICES:
+            if hasattr(decision.notice, name):
+                yield name, getattr(decision.notice, name)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, frozenset):
         return f"[{', '.join(sorted(value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return "nothing" if value is None else str(value)

@@ -1,41 +1,52 @@
 """The law of this file: a policy that parses means what it says; anything doubtful is a fault with its place.
 
-The shape of a policy file is the table of keys in the functions below, from the file down to one example.
+The shape of a policy file is the table of keys in the functions below, from the file down to one rule; what stands in
+``when``, ``notice`` and ``examples`` is read by files of their own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast, get_args
+from typing import Any, Final, get_args
 
-from proxy.policy.conditions import FACTS, KINDS, When
 from proxy.policy.decision import (
-    Backing,
-    BadgeMark,
-    BadgePosition,
     Carrier,
     Convertible,
-    OnFailure,
-    Position,
-    TextNotice,
-    Undrawable,
+    Layer,
+    Mode,
+    Role,
+    UpstreamMark,
 )
 from proxy.policy.errors import Path, PolicyError
-from proxy.policy.facts import Facts
-from proxy.policy.model import BadgeTerms, Example, Policy, Rule
-from proxy.policy.notice import REQUIREMENTS, badge, bracketed, height, text_notice
-from proxy.policy.patterns import path_faults
+from proxy.policy.facts import KINDS
+from proxy.policy.model import MarkRow, NoticeTerms, Policy, Rule
+from proxy.policy.parse_example import read_examples
+from proxy.policy.parse_notice import FORMATS, REQUIREMENTS, bracketed, read_notice
+from proxy.policy.parse_when import read_when
+from proxy.policy.quantities import days
 from proxy.policy.reach import unreachable
-from proxy.policy.reader import Reader, closest, named
+from proxy.policy.reader import Reader, named
 
-__all__ = ["parse"]
+__all__ = ["MARKED_BY", "POLICY_KEYS", "RULE_KEYS", "STANCE", "parse"]
 
-CARRIERS = get_args(Carrier)
 # The place in a file that only pictures have.
 IMAGE_ONLY = ("xmp",)
+# What a policy says once for all its rules, and a rule may say otherwise for itself: the words, the first the default.
+STANCE: Final[dict[str, Any]] = {
+    "on_failure": ("block", "pass"),
+    "role": get_args(Role),
+    "opt_out": ("none", "request", "forbidden"),
+}
+POLICY_KEYS: Final = ("policy", "title", "as_of", "sources", "rules")
+POLICY_OPTIONS: Final = ("cannot", "requires", *STANCE, "retention", "retired_words", "upstream_marks", "examples")
+RULE_KEYS: Final = ("id", "clause")
+RULE_OPTIONS: Final = ("when", "notice", "metadata", "convert", *STANCE, "retention", "needs", "upstream_watermark")
+# What a table of marks may ask about.
+MARKED_BY: Final = ("kind", "dialect", "model", "upstream")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -46,21 +57,14 @@ def parse(data: object, name: str) -> Policy:
     PolicyError with all faults, each with the path of the value that is wrong.
     """
     reader = Reader()
-    pairs = reader.mapping(
-        data,
-        (),
-        required=["policy", "title", "as_of", "sources", "rules"],
-        optional=["requires", "on_failure", "retired_words", "examples"],
-    )
+    pairs = reader.mapping(data, (), required=POLICY_KEYS, optional=POLICY_OPTIONS)
     if "policy" in pairs and pairs["policy"] != name:
         reader.fault(("policy",), f"must be {name}, as the file is called, not {named(pairs['policy'])}")
     elif "policy" in pairs:
         _id(reader, name, ("policy",))
     requires = reader.choice(pairs["requires"], ("requires",), REQUIREMENTS) if "requires" in pairs else ""
-    on_failure = _on_failure(reader, pairs.get("on_failure", "block"), ("on_failure",))
-    rules = _rules(reader, pairs.get("rules", []), requires, on_failure)
+    rules = _rules(reader, pairs.get("rules", []), requires, _stance(reader, pairs, (), {}))
     sources = reader.items(pairs.get("sources", []), ("sources",))
-    examples = _examples(reader, pairs.get("examples", []), {rule.id for rule in rules})
     policy = Policy(
         id=name,
         title=reader.text(pairs["title"], ("title",)) if "title" in pairs else "",
@@ -69,13 +73,27 @@ def parse(data: object, name: str) -> Policy:
         requires=requires,
         rules=rules,
         retired_words=_retired(reader, pairs.get("retired_words", [])),
-        examples=examples,
+        examples=read_examples(reader, pairs.get("examples", []), {rule.id for rule in rules}),
         canonical="",
+        cannot=tuple(reader.text(member, at) for at, member in reader.items(pairs.get("cannot", []), ("cannot",))),
+        upstream_marks=_marks(reader, pairs.get("upstream_marks", [])),
     )
     if reader.faults:
         raise PolicyError(reader.faults)
     # In the order of the file, which carries meaning: rules are tried from the top, the first words are the default.
     return replace(policy, canonical=json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def _stance(reader: Reader, pairs: Mapping[str, Any], path: Path, general: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``pairs`` say of STANCE and retention, where they are silent what is said in general."""
+    said: dict[str, Any] = {"retention": general.get("retention", 0)}
+    for name, choices in STANCE.items():
+        said[name] = general.get(name, choices[0])
+        if name in pairs:
+            said[name] = reader.choice(pairs[name], (*path, name), choices)
+    if "retention" in pairs:
+        said["retention"] = days(reader, pairs["retention"], (*path, "retention"))
+    return said
 
 
 def _date(reader: Reader, value: object) -> date:
@@ -97,21 +115,32 @@ def _retired(reader: Reader, value: object) -> tuple[str, ...]:
     words: list[str] = []
     for at, member in reader.items(value, ("retired_words",)):
         text = reader.text(member, at)
-        if text and (wrong := bracketed(text)):
+        # They are listed as they were in force, Markdown and all.
+        if text and (wrong := bracketed(min((_inside(text, form) for form in FORMATS.values()), key=len))):
             reader.fault(at, wrong)
         words.append(text)
     return tuple(words)
 
 
-def _on_failure(reader: Reader, value: object, path: Path) -> OnFailure:
-    return cast(OnFailure, reader.choice(value, path, get_args(OnFailure)))
+def _inside(text: str, form: str) -> str:
+    before, _, after = form.partition("{}")
+    return text.removeprefix(before).removesuffix(after)
 
 
-def _rules(reader: Reader, value: object, requires: str, on_failure: OnFailure) -> tuple[Rule, ...]:
+def _marks(reader: Reader, value: object) -> tuple[MarkRow, ...]:
+    rows: list[MarkRow] = []
+    for at, member in reader.items(value, ("upstream_marks",)):
+        pairs = reader.mapping(member, at, required=["marks"], optional=MARKED_BY)
+        when = read_when(reader, {name: one for name, one in pairs.items() if name != "marks"}, at, MARKED_BY)
+        rows.append(MarkRow(when, _set(reader, pairs.get("marks", []), (*at, "marks"), UpstreamMark)))
+    return tuple(rows)
+
+
+def _rules(reader: Reader, value: object, requires: str, stance: Mapping[str, Any]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     ids: set[str] = set()
     for at, member in reader.items(value, ("rules",)):
-        rule = _rule(reader, member, at, requires, on_failure)
+        rule = _rule(reader, member, at, requires, stance)
         if rule.id and rule.id in ids:
             reader.fault((*at, "id"), f"the rule id {rule.id} is there twice")
         ids.add(rule.id)
@@ -127,39 +156,35 @@ def _rules(reader: Reader, value: object, requires: str, on_failure: OnFailure) 
     return tuple(rules)
 
 
-def _rule(reader: Reader, value: object, path: Path, requires: str, on_failure: OnFailure) -> Rule:
-    pairs = reader.mapping(
-        value, path, required=["id", "clause"], optional=["when", "notice", "metadata", "convert", "on_failure"]
-    )
-    when = _when(reader, pairs.get("when", {}), (*path, "when"))
-    rule_id = _id(reader, pairs["id"], (*path, "id")) if "id" in pairs else ""
+def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapping[str, Any]) -> Rule:
+    pairs = reader.mapping(value, path, required=RULE_KEYS, optional=RULE_OPTIONS)
+    when = read_when(reader, pairs.get("when", {}), (*path, "when"))
     kinds = dict(when).get("kind", KINDS)
-    notice: TextNotice | BadgeTerms | None = None
+    notice: NoticeTerms | None = None
+    mode: Mode = "always"
     kind, at = (*path, "when", "kind"), (*path, "notice")
     # Which keys a notice may have depends on the kind: where that is at fault, nothing sensible can be said about them.
     if "notice" in pairs and not any(fault.path[: len(kind)] == kind for fault in reader.faults):
-        match kinds:
-            case ("text",):
-                notice = text_notice(reader, pairs["notice"], at, requires)
-            case ("image",):
-                notice = badge(reader, pairs["notice"], at, requires)
-            case _ if not {"text", "image"}.intersection(kinds):
-                reader.fault(at, "a notice in sound or video cannot be put in yet: leave it out, ask for metadata")
-            case _:
-                reader.fault(at, "a notice needs a rule of one kind: say when: {kind: text} or {kind: image}")
+        if len(kinds) == 1:
+            notice, mode = read_notice(reader, pairs["notice"], at, kinds[0], requires)
+        else:
+            reader.fault(at, "a notice needs a rule of one kind: say when: {kind: text}, or of another kind")
     if isinstance(value, dict) and "notice" not in pairs and "metadata" not in pairs:
         reader.fault(path, "the rule asks for nothing: give a notice or metadata, or say metadata: [] if that is meant")
-    metadata = _metadata(reader, pairs.get("metadata", []), (*path, "metadata"), kinds)
     if "convert" in pairs and kinds != ("image",):
         reader.fault((*path, "convert"), "only pictures are converted: say when: {kind: image}")
+    forced = pairs.get("upstream_watermark", "")
     return Rule(
-        id=rule_id,
+        id=_id(reader, pairs["id"], (*path, "id")) if "id" in pairs else "",
         when=when,
         clause=reader.text(pairs["clause"], (*path, "clause")) if "clause" in pairs else "",
         notice=notice,
-        metadata=metadata,
-        on_failure=_on_failure(reader, pairs.get("on_failure", on_failure), (*path, "on_failure")),
-        convert=_convert(reader, pairs.get("convert", []), (*path, "convert")),
+        metadata=_metadata(reader, pairs.get("metadata", []), (*path, "metadata"), kinds),
+        convert=_set(reader, pairs.get("convert", []), (*path, "convert"), Convertible),
+        mode=mode,
+        needs=_set(reader, pairs.get("needs", []), (*path, "needs"), Layer),
+        upstream_watermark=bool(forced) and reader.choice(forced, (*path, "upstream_watermark"), ["force"]) == forced,
+        **_stance(reader, pairs, path, stance),
     )
 
 
@@ -171,96 +196,14 @@ def _id(reader: Reader, value: object, path: Path) -> str:
     return text
 
 
-def _when(reader: Reader, value: object, path: Path) -> When:
-    pairs = reader.mapping(value, path, optional=FACTS)
-    return tuple((name, _patterns(reader, name, member, (*path, name))) for name, member in pairs.items())
-
-
-def _patterns(reader: Reader, name: str, value: object, path: Path) -> tuple[str, ...]:
-    fact = FACTS[name]
-    if fact.values == ("true", "false"):
-        if not isinstance(value, bool):
-            reader.fault(path, f"must be true or false, not {named(value)}")
-        return ("true" if value is True else "false",)
-    members = reader.items(value, path) if isinstance(value, list) else [(path, value)]
-    if not members:
-        reader.fault(path, "is an empty list, which nothing fits: leave the key out for everything")
-    patterns: list[str] = []
-    for at, member in members:
-        pattern = reader.choice(member, at, fact.values) if fact.values else reader.text(member, at)
-        wrong = path_faults(pattern) if name == "path" and pattern else ""
-        if wrong:
-            reader.fault(at, wrong)
-        if pattern in patterns:
-            reader.fault(at, f"{pattern} is there twice")
-        patterns.append(pattern)
-    return tuple(patterns)
-
-
 def _metadata(reader: Reader, value: object, path: Path, kinds: tuple[str, ...]) -> frozenset[Carrier]:
-    carriers: set[Carrier] = set()
-    for at, member in reader.items(value, path):
-        carrier = cast(Carrier, reader.choice(member, at, CARRIERS))
-        if carrier in IMAGE_ONLY and kinds != ("image",):
-            reader.fault(at, f"{carrier} is a place in pictures: give them a rule of their own, when: {{kind: image}}")
-        carriers.add(carrier)
-    return frozenset(carriers)
+    carriers = _set(reader, value, path, Carrier)
+    for at, member in reader.items(value, path) if isinstance(value, list) else ():
+        if member in IMAGE_ONLY and kinds != ("image",):
+            reader.fault(at, f"{member} is a place in pictures: give them a rule of their own, when: {{kind: image}}")
+    return carriers
 
 
-def _convert(reader: Reader, value: object, path: Path) -> frozenset[Convertible]:
-    formats = [reader.choice(member, at, get_args(Convertible)) for at, member in reader.items(value, path)]
-    return frozenset(cast(list[Convertible], formats))
-
-
-def _examples(reader: Reader, value: object, rules: set[str]) -> tuple[Example, ...]:
-    examples: list[Example] = []
-    for at, member in reader.items(value, ("examples",)):
-        pairs = reader.mapping(member, at, required=["facts", "decision"])
-        facts = _facts(reader, pairs["facts"], (*at, "facts")) if "facts" in pairs else Facts(kind="text")
-        decision = _expected(reader, pairs.get("decision", {}), (*at, "decision"), rules, facts.kind)
-        examples.append(Example(facts, decision))
-    return tuple(examples)
-
-
-def _facts(reader: Reader, value: object, path: Path) -> Facts:
-    pairs = reader.mapping(value, path, required=["kind"], optional=[name for name in FACTS if name != "kind"])
-    read: dict[str, Any] = {"kind": "text"}
-    for name, member in pairs.items():
-        at = (*path, name)
-        if name == "streaming":
-            read[name] = _patterns(reader, name, member, at) == ("true",)
-        else:
-            read[name] = reader.choice(member, at, KINDS) if name == "kind" else reader.text(member, at)
-    return Facts(**read)
-
-
-def _expected(reader: Reader, value: object, path: Path, rules: set[str], kind: str) -> dict[str, object]:
-    """The fields of a decision about this kind of content that an example names; ``rule: none`` says that no rule
-    speaks."""
-    fields: dict[str, tuple[str, ...]] = {
-        "rule": (*sorted(rules), "none"),
-        "position": get_args(Position if kind == "text" else BadgePosition),
-        "mark": get_args(BadgeMark),
-        "backing": get_args(Backing),
-        "undrawable": get_args(Undrawable),
-        "on_failure": get_args(OnFailure),
-    }
-    pairs = reader.mapping(value, path, optional=[*fields, "words", "height", "metadata", "convert"])
-    expected: dict[str, object] = {}
-    for name, member in pairs.items():
-        at = (*path, name)
-        if name == "metadata":
-            expected[name] = frozenset(reader.choice(one, where, CARRIERS) for where, one in reader.items(member, at))
-        elif name == "convert":
-            expected[name] = _convert(reader, member, at)
-        elif name == "height":
-            expected[name] = height(reader, member, at)
-        elif name == "words":
-            expected[name] = reader.text(member, at)
-        elif name == "rule" and (not isinstance(member, str) or member not in fields["rule"]):
-            # Where a rule has no usable name, it may be the one that is meant.
-            if rules and "" not in rules:
-                reader.fault(at, f"no rule is called {member}{closest(str(member), fields['rule'])}")
-        else:
-            expected[name] = reader.choice(member, at, fields[name])
-    return expected
+def _set(reader: Reader, value: object, path: Path, choices: Any) -> frozenset[Any]:
+    """A list of words, each of ``choices``, a Literal."""
+    return frozenset(reader.choice(member, at, get_args(choices)) for at, member in reader.items(value, path))

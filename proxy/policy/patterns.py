@@ -11,10 +11,32 @@ import fnmatch
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["Match", "is_glob", "match_name", "match_path", "path_faults", "plain_name", "plain_path"]
+__all__ = [
+    "Clues",
+    "Match",
+    "is_glob",
+    "match_name",
+    "match_path",
+    "name_clues",
+    "path_clues",
+    "path_faults",
+    "plain_name",
+    "plain_path",
+]
 
 Match = Callable[[str], bool]
+
+_WILD = re.compile(r"[*?]+")
+
+
+class Clues(NamedTuple):
+    """What all that fits a pattern begins with, ends with, and holds somewhere; empty where there is no such thing."""
+
+    begin: str = ""
+    end: str = ""
+    piece: str = ""
 
 
 def plain_name(name: str) -> str:
@@ -54,6 +76,23 @@ def match_path(pattern: str) -> Match:
         else:
             runs[-1].append(_glob(segment) if is_glob(segment) else segment.__eq__)
     return _Path(runs)
+
+
+def name_clues(pattern: str) -> Clues:
+    """The clues to the names that fit ``pattern``, which has wildcards, as ``plain_name`` spells them."""
+    begin, *between, end = _WILD.split(plain_name(pattern))
+    return Clues(begin, end, max(between, key=len, default=""))
+
+
+def path_clues(pattern: str) -> Clues:
+    """The clues to the paths that fit ``pattern``, which has wildcards, as ``plain_path`` spells them.
+
+    Begin and end are whole segments: ``**`` may stand for none, and then the slash beside it is not there.
+    """
+    segments = plain_path(pattern).split("/")
+    wild = [at for at, segment in enumerate(segments) if is_glob(segment)]
+    between = [piece for segment in segments[wild[0] : wild[-1] + 1] for piece in _WILD.split(segment)]
+    return Clues("/".join(segments[: wild[0]]), "/".join(segments[wild[-1] + 1 :]), max(between, key=len))
 
 
 def path_faults(pattern: str) -> str:

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from proxy.policy.combine import clashes, combine
+from proxy.policy.combine import Circumstances, clashes, combine
 from proxy.policy.conditions import Conditions
 from proxy.policy.decision import Decision, TextNotice
 from proxy.policy.errors import Fault, PolicyError
-from proxy.policy.facts import Facts
+from proxy.policy.facts import OUTPUTS, Facts
 from proxy.policy.model import BadgeTerms, Policy
 from proxy.policy.reader import closest
+from proxy.policy.vocabulary import When
 
 __all__ = ["PolicySet", "Rules"]
 
-KEPT_DECISIONS = 1024
+KEPT_DECISIONS = 4096
 
 
 class Rules:
     """The rules of the policies that apply to one route."""
 
-    __slots__ = ("_conditions", "_decided", "policies")
+    __slots__ = ("_by_text", "_combined", "_conditions", "_known", "_ranges", "_rules", "_steps", "_tables", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         """PolicyError where two of the policies cannot be met together."""
@@ -34,25 +36,82 @@ class Rules:
         faults = list(clashes(self.policies))
         if faults:
             raise PolicyError(faults)
-        rules = [(policy.id, rule) for policy in self.policies for rule in policy.rules]
-        self._conditions = conditions = Conditions([rule.when for _, rule in rules])
-        ranges: list[int] = []
+        self._rules = [(policy.id, rule) for policy in self.policies for rule in policy.rules]
+        self._tables = [row for policy in self.policies for row in policy.upstream_marks]
+        self._ranges: list[int] = []
         start = 0
         for policy in self.policies:
-            ranges.append((1 << len(policy.rules)) - 1 << start)
+            self._ranges.append((1 << len(policy.rules)) - 1 << start)
             start += len(policy.rules)
-
-        def decided(outcomes: tuple[int, ...]) -> Decision:
-            held = conditions.rules(outcomes)
-            # Within a policy the first rule that holds speaks.
-            mine = [held & one for one in ranges]
-            return combine([rules[(bits & -bits).bit_length() - 1] for bits in mine if bits])
-
-        self._decided = lru_cache(maxsize=KEPT_DECISIONS)(decided)
+        # Behind the rules' own conditions stand those of the tables of marks, and what a notice's mode asks about.
+        self._conditions = Conditions(
+            [*(rule.when for _, rule in self._rules), *(row.when for row in self._tables), *self._asked_by_modes()]
+        )
+        self._steps = _steps(rule.when for _, rule in self._rules)
+        self._combined = lru_cache(maxsize=KEPT_DECISIONS)(self._combine)
+        self._known: dict[tuple[int, ...], Decision] = {}
+        self._by_text: dict[tuple[int, ...], Decision] = {}
 
     def decide(self, facts: Facts) -> Decision:
-        """What a response of which these facts are known must carry."""
-        return self._decided(self._conditions.outcomes(facts))
+        """What a response of which these facts are known must carry; of a text that is not there yet, for each way that
+        it may turn out."""
+        outcomes = self._conditions.outcomes(facts)
+        if self._steps and facts.kind == "text" and not facts.output:
+            return self._of_any_text(facts, outcomes)
+        known = self._known.get(outcomes)
+        if known is None:
+            held = self._conditions.rules(outcomes)
+            # Within a policy the first rule that holds speaks.
+            mine = [held & one for one in self._ranges]
+            winners = tuple([(bits & -bits).bit_length() - 1 for bits in mine if bits])
+            known = self._combined(winners, held >> len(self._rules), Circumstances(facts.deepfake, facts.wish))
+            _keep(self._known, outcomes, known)
+        return known
+
+    def asks(self, fact: str) -> bool:
+        """Whether any decision depends on this fact, by its name in ``when``; ``wish`` is one, too."""
+        return fact in self._conditions.names
+
+    def _of_any_text(self, facts: Facts, outcomes: tuple[int, ...]) -> Decision:
+        known = self._by_text.get(outcomes)
+        if known is None:
+            found = tuple(
+                (output, least, self.decide(facts._replace(output=output, tokens=least)))
+                for output in OUTPUTS
+                for least in self._steps
+            )
+            known = replace(self.decide(facts._replace(output="plain")), by_text=found)
+            _keep(self._by_text, outcomes, known)
+        return known
+
+    def _asked_by_modes(self) -> list[When]:
+        rules = [rule for _, rule in self._rules if rule.shows]
+        asked: list[When] = []
+        if any(rule.mode == "deepfake" for rule in rules):
+            asked.append((("deepfake", ("no",)),))
+        if any(rule.mode in ("deepfake", "optional") for rule in rules):
+            asked.append((("wish", ("show",)),))
+        if any(rule.opt_out == "request" for rule in rules):
+            asked.append((("wish", ("hide",)),))
+        return asked
+
+    def _combine(self, winners: tuple[int, ...], rows: int, circumstances: Circumstances) -> Decision:
+        """The decision of the rules at these indexes; ``rows`` are those of the tables of marks that hold, as bits."""
+        marks = [row.marks for index, row in enumerate(self._tables) if rows >> index & 1]
+        return combine([self._rules[index] for index in winners], circumstances, frozenset().union(*marks))
+
+
+def _steps(whens: Iterable[When]) -> tuple[int, ...]:
+    """The numbers of tokens at which decisions may change, from 0 on; none where no rule asks about a text itself."""
+    asked = [dict(when) for when in whens]
+    least = {int(number) for when in asked for number in when.get("min_tokens", ())}
+    return (*sorted({0, *least}),) if least or any("output" in when for when in asked) else ()
+
+
+def _keep(kept: dict[tuple[int, ...], Decision], outcomes: tuple[int, ...], decision: Decision) -> None:
+    if len(kept) >= KEPT_DECISIONS:
+        kept.clear()
+    kept[outcomes] = decision
 
 
 class PolicySet:

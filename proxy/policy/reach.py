@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Any
 
-from proxy.policy.conditions import FACTS, Conditions, Fact, When
+from proxy.policy.conditions import Conditions
 from proxy.policy.facts import Facts
+from proxy.policy.vocabulary import FACTS, Fact, When
 
-__all__ = ["unreachable"]
+__all__ = ["unreachable", "witnesses"]
 
 # Private characters that no policy spells out, and more of them than any pattern has question marks.
 UNFORESEEN = "\ue000" * 300
@@ -34,7 +36,7 @@ def _winners(conditions: Conditions, index: int, when: When) -> set[int]:
     """The earlier rules that share all witnesses of the rule at ``index`` among them; empty where one is left to it."""
     earlier = (1 << index) - 1
     winners: set[int] = set()
-    for count, facts in enumerate(_witnesses(when)):
+    for count, facts in enumerate(witnesses(when, conditions.names)):
         held = conditions.rules(conditions.outcomes(facts)) & earlier
         if not held or count == MOST_WITNESSES:
             return set()
@@ -42,17 +44,26 @@ def _winners(conditions: Conditions, index: int, when: When) -> set[int]:
     return winners
 
 
-def _witnesses(when: When) -> Iterator[Facts]:
-    asked = dict(when)
-    values = [_values(name, asked.get(name)) for name in FACTS]
-    for combination in product(*values):
-        facts = dict(zip(FACTS, combination, strict=True))
-        streaming = facts.pop("streaming") == "true"
-        yield Facts(**facts, streaming=streaming)
+def witnesses(when: When, asked: frozenset[str]) -> Iterator[Facts]:
+    """Facts that just fit ``when``, in all ways that make a difference to rules that ask for the facts ``asked``."""
+    wanted = dict(when)
+    names = [name for name in FACTS if name in asked or name in wanted]
+    for values in product(*(_values(name, wanted.get(name)) for name in names)):
+        yield _facts(dict(zip(names, values, strict=True)))
+
+
+def _facts(values: dict[str, str]) -> Facts:
+    given: dict[str, Any] = {"kind": "", **values}
+    for name in ("streaming", "informed"):
+        given[name] = given.get(name) == "true"
+    tokens = given.pop("min_tokens", "")
+    return Facts(**given, tokens=int(tokens) if tokens else None)
 
 
 def _values(name: str, patterns: tuple[str, ...] | None) -> Sequence[str]:
     fact = FACTS[name]
+    if name == "min_tokens":
+        return patterns or ("0",)
     if patterns is None:
         return fact.values or ("", f"{UNFORESEEN}/{UNFORESEEN}/{UNFORESEEN}")
     return [value for pattern in patterns for value in _spellings(fact, pattern)]

@@ -21,7 +21,8 @@ from proxy.labelling.plan import Bounds, framing, label
 from proxy.labelling.request import Asked
 from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Work
-from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice, Words
+from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice
+from proxy.policy.words import Words
 from proxy.record.exchange import Item
 
 WORDS = "【AI生成】"

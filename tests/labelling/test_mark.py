@@ -6,7 +6,8 @@ from proxy.label.aigc import Aigc
 from proxy.label.seal import verify
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import mark, terms
-from proxy.policy.decision import Decision, Position, TextNotice, Words
+from proxy.policy.decision import Decision, Position, TextNotice
+from proxy.policy.words import Words
 from tests.labelling.answers import ID, OPERATOR, PREFIX, SUFFIX, WORDS, badge, decision, marked
 
 OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")

@@ -10,16 +10,33 @@ from typing import Any
 
 import pytest
 
-from proxy.policy.combine import combine
-from proxy.policy.decision import BadgeMark, BadgePosition, Convertible, Decision, ImageNotice, TextNotice, Words
+from proxy.policy.combine import NO_DEEPFAKE, NOT_WISHED, WISHED_AWAY, Circumstances, combine
+from proxy.policy.decision import (
+    AudioNotice,
+    BadgeMark,
+    BadgePosition,
+    Convertible,
+    Decision,
+    DocumentNotice,
+    ImageNotice,
+    Mode,
+    Notice,
+    OptOut,
+    Role,
+    TextNotice,
+    UpstreamMark,
+    VideoNotice,
+)
 from proxy.policy.errors import PolicyError
-from proxy.policy.model import BadgeTerms, Policy, Rule
+from proxy.policy.facts import Deepfake, Wish
+from proxy.policy.model import BadgeTerms, Policy, Rule, VideoTerms
 from proxy.policy.policies import PolicySet, Rules
+from proxy.policy.words import Words
 
 ZH = Words((("zh", "【AI生成】"),))
 EN = Words((("en", "[AI-generated]"), ("de", "[KI-generiert]")))
 BOTH = Words(
-    (("zh", "【AI生成】[AI-generated]"), ("en", "【AI生成】[AI-generated]"), ("de", "【AI生成】[KI-generiert]"))
+    (("zh", "【AI生成】 [AI-generated]"), ("en", "【AI生成】 [AI-generated]"), ("de", "【AI生成】 [KI-generiert]"))
 )
 
 TEXT = Rule("text", (("kind", ("text",)),), "Art. 1", TextNotice(ZH), frozenset({"body"}), "block")
@@ -127,6 +144,112 @@ def test_the_table(expected: Decision, one: Rule, other: Rule) -> None:
     assert expected == decision(one, other)
 
 
+def heard(**said: Any) -> Rule:
+    return replace(TEXT, notice=AudioNotice(ZH, **said))
+
+
+def watched(height: float = 0.05, **said: Any) -> Rule:
+    return replace(TEXT, notice=VideoTerms(BadgeTerms(ZH, None, height), **said))
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "other"),
+    [
+        (AudioNotice(ZH, "speech", "start"), heard(), heard()),
+        (AudioNotice(ZH, "both", "start"), heard(form="rhythm"), heard(form="speech")),
+        (AudioNotice(ZH, "speech", "both"), heard(position="end"), heard()),
+        (VideoNotice(ZH), watched(), watched()),
+        (VideoNotice(ZH, height=0.1), watched(0.1), watched()),
+        (VideoNotice(ZH, seconds=3), watched(seconds=3), watched(seconds=2)),
+        (VideoNotice(ZH, shown="throughout"), watched(shown="throughout"), watched(shown="interval")),
+        (VideoNotice(ZH, shown="interval", interval=30), watched(shown="interval", interval=30), watched()),
+        (DocumentNotice(ZH, "both"), *(replace(TEXT, notice=DocumentNotice(ZH, where)) for where in ("start", "end"))),
+        # A notice that is off has no say, as if there were none.
+        (TextNotice(ZH), TEXT, replace(TEXT, notice=TextNotice(EN, "end"), mode="off")),
+        (None, replace(TEXT, notice=None), replace(TEXT, mode="off")),
+    ],
+)
+def test_notices_of_every_kind(expected: Notice | None, one: Rule, other: Rule) -> None:
+    assert expected == decision(one, other).notice
+
+
+@pytest.mark.parametrize(
+    ("expected", "name", "one", "other"),
+    [
+        ("producer", "role", "producer", "propagator"),
+        ("propagator", "role", "propagator", "preserve"),
+        ("preserve", "role", "preserve", "preserve"),
+        (190, "retention", 190, 0),
+        (True, "upstream_watermark", True, False),
+        (frozenset({"watermark"}), "needs", frozenset({"watermark"}), frozenset()),
+    ],
+)
+def test_what_is_asked_beside_the_notice(expected: object, name: str, one: object, other: object) -> None:
+    rules = [replace(TEXT, **{name: value}) for value in (one, other)]  # type: ignore[arg-type]
+    assert expected == getattr(decision(rules[0], rules[1]), name)
+
+
+GIVEN = ""
+
+
+@pytest.mark.parametrize(
+    ("expected", "modes", "deepfake", "wish"),
+    [
+        (GIVEN, ("always",), "no", ""),
+        (GIVEN, ("deepfake",), "yes", ""),
+        (GIVEN, ("deepfake",), "unknown", ""),
+        (NO_DEEPFAKE, ("deepfake",), "no", ""),
+        (GIVEN, ("deepfake",), "no", "show"),
+        (NOT_WISHED, ("optional",), "yes", ""),
+        (GIVEN, ("optional",), "no", "show"),
+        # The strictest of several decides for all.
+        (GIVEN, ("always", "optional"), "no", ""),
+        (GIVEN, ("deepfake", "optional"), "unknown", ""),
+        (NO_DEEPFAKE, ("optional", "deepfake"), "no", ""),
+        (NOT_WISHED, ("optional", "off"), "unknown", ""),
+        # Nobody has offered to leave it out.
+        (GIVEN, ("always",), "no", "hide"),
+    ],
+)
+def test_when_a_notice_is_given(expected: str, modes: tuple[Mode, ...], deepfake: Deepfake, wish: Wish) -> None:
+    rules = [(str(place), replace(TEXT, mode=mode)) for place, mode in enumerate(modes)]
+    made = combine(rules, Circumstances(deepfake, wish))
+    assert expected == made.hidden
+    assert (made.notice is not None) is (expected == GIVEN)
+    assert made.acts
+
+
+@pytest.mark.parametrize(
+    ("expected", "offers"),
+    [
+        (WISHED_AWAY, ("request",)),
+        (WISHED_AWAY, ("request", "request")),
+        (GIVEN, ("request", "none")),
+        (GIVEN, ("none",)),
+        (GIVEN, ("forbidden",)),
+    ],
+)
+def test_a_client_is_heeded_where_all_let_it(expected: str, offers: tuple[OptOut, ...]) -> None:
+    rules = [(str(place), replace(TEXT, opt_out=offer)) for place, offer in enumerate(offers)]
+    assert expected == combine(rules, Circumstances(wish="hide")).hidden
+    assert combine(rules, Circumstances(wish="show")).notice is not None
+
+
+@pytest.mark.parametrize(
+    ("expected", "role", "marks"),
+    [
+        ({"signed-metadata", "watermark"}, "producer", ()),
+        ({"signed-metadata"}, "producer", ("synthid",)),
+        # A file that is changed loses its maker's signature.
+        ({"signed-metadata"}, "producer", ("c2pa", "watermark")),
+        (set(), "preserve", ("c2pa", "watermark")),
+    ],
+)
+def test_what_nobody_is_known_to_add(expected: set[str], role: Role, marks: tuple[UpstreamMark, ...]) -> None:
+    rule = replace(IMAGE, role=role, needs=frozenset({"signed-metadata", "watermark"}))
+    assert expected == combine([("a", rule)], marks=frozenset(marks)).gaps
+
+
 def test_no_rule_no_label() -> None:
     assert Decision() == combine([])
     assert not combine([]).acts
@@ -145,6 +268,11 @@ def at(position: BadgePosition, **when: str) -> Rule:
     )
 
 
+def video(position: BadgePosition) -> Rule:
+    notice = VideoTerms(BadgeTerms(ZH, position, 0.05))
+    return replace(IMAGE, id=position, when=(("kind", ("video",)),), notice=notice)
+
+
 def marking(mark: BadgeMark) -> Rule:
     return replace(IMAGE, id=mark, notice=BadgeTerms(Words(()), None, 0.05, mark))
 
@@ -160,7 +288,12 @@ def marking(mark: BadgeMark) -> Rule:
         (
             "a/top-left puts the badge top-left and b/top-right top-right: a picture has one badge",
             at("top-left", model="a*"),
-            at("top-right", model="b"),
+            at("top-right", model="ab"),
+        ),
+        (
+            "a/top-left puts the badge top-left and b/top-right top-right: a picture has one badge",
+            at("top-left", path="/v1/**"),
+            at("top-right", path="/*/images"),
         ),
         (
             "a/generated marks the picture as generated and b/modified as modified: a picture has one mark",
@@ -173,6 +306,29 @@ def marking(mark: BadgeMark) -> Rule:
         ("", at("top-left"), IMAGE),
         ("", at("top-left", model="a"), at("top-right", model="b")),
         ("", at("top-left", path="/v1/a"), at("top-right", path="/v1/b")),
+        ("", at("top-left", model="a*"), at("top-right", model="b")),
+        ("", at("top-left", path="/a/**"), at("top-right", path="/b/**")),
+        ("", replace(at("top-left"), mode="off"), at("top-right")),
+        (
+            "a/top puts the badge top and b/left left: a picture has one badge",
+            video("top"),
+            video("left"),
+        ),
+        ("", video("top"), at("left")),
+        (
+            "a/text lets clients ask for no notice, which b/text forbids (opt_out)",
+            replace(TEXT, opt_out="request"),
+            replace(TEXT, opt_out="forbidden"),
+        ),
+        (
+            "b/text lets clients ask for no notice, which a/text forbids (opt_out)",
+            replace(TEXT, opt_out="forbidden", notice=None),
+            replace(TEXT, opt_out="request"),
+        ),
+        ("", replace(TEXT, opt_out="forbidden"), replace(TEXT, opt_out="request", notice=None)),
+        ("", replace(TEXT, opt_out="forbidden"), TEXT),
+        ("", replace(TEXT, opt_out="request"), TEXT),
+        ("", replace(TEXT, opt_out="request"), replace(IMAGE, opt_out="forbidden")),
     ],
 )
 def test_two_places_or_marks_clash_before_any_response(expected: str, one: Rule, other: Rule) -> None:

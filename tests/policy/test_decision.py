@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.policy.decision import Decision, ImageNotice, TextNotice, Words
+from proxy.policy.decision import Decision, ImageNotice, TextNotice
+from proxy.policy.words import Words
 
 WORDS = Words((("zh", "中"), ("en", "E"), ("en-GB", "GB"), ("zh-Hant", "繁"), ("de", "D")))
 

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.policy.decision import Carrier, Decision, ImageNotice, TextNotice, Words
+from proxy.policy.combine import WISHED_AWAY
+from proxy.policy.decision import Carrier, Decision, ImageNotice, TextNotice
 from proxy.policy.errors import PolicyError
 from proxy.policy.facts import Facts
 from proxy.policy.parse import parse
-from proxy.policy.policies import KEPT_DECISIONS, PolicySet
+from proxy.policy.policies import KEPT_DECISIONS, PolicySet, Rules
+from proxy.policy.vocabulary import FACTS
+from proxy.policy.words import Words
 
 SHIPPED = yaml.safe_load(Path("policies/cn-gb45438.yaml").read_text(encoding="utf-8"))
 
@@ -63,12 +66,14 @@ def test_the_shipped_policy() -> None:
             carriers,
             "block",
             ("cn-gb45438/text",),
+            retention=190,
         ),
         "image": Decision(
             ImageNotice(Words((("zh", "AI生成"),)), "bottom-right", 0.05),
             carriers | in_file,
             "block",
             ("cn-gb45438/image",),
+            retention=190,
         ),
     }
     assert expected == {kind: rules.decide(Facts(kind)) for kind in ("text", "image")}
@@ -119,7 +124,96 @@ def test_a_client_cannot_grow_what_is_kept() -> None:
     rules: Any = policies().rules(["layers", "cn-gb45438"])
     for n in range(3 * KEPT_DECISIONS):
         rules.decide(Facts("text", f"d{n}", f"/p/{n}", f"m{n}", f"u{n}", f"r{n}", bool(n % 2)))
-    assert rules._decided.cache_info().currsize == 2
+    assert rules._combined.cache_info().currsize == 2
+    assert rules._combined.cache_info().misses == 2
+    assert len(rules._known) == 2
+
+
+MODES = """
+policy: modes
+title: What depends on more than the rules
+as_of: 2026-01-31
+sources: []
+upstream_marks:
+  - {model: "paint-*", kind: image, marks: [synthid]}
+  - {model: "*-signed", marks: [c2pa]}
+rules:
+  - id: code
+    when: {kind: text, output: [code, json]}
+    clause: "1"
+    metadata: []
+  - id: long
+    when: {kind: text, min_tokens: 200}
+    clause: "2"
+    notice: {words: {en: "[long]"}, opt_out: request}
+  - id: text
+    when: {kind: text}
+    clause: "3"
+    notice: {words: {en: "[short]"}, mode: optional}
+  - id: image
+    when: {kind: image}
+    clause: "4"
+    notice: {words: {en: "AI"}, mode: deepfake}
+    role: preserve
+    needs: [signed-metadata, watermark]
+""".replace(", opt_out: request}", "}\n    opt_out: request")
+
+
+def modes() -> Rules:
+    return PolicySet({"modes": parse(yaml.safe_load(MODES), "modes")}).rules(["modes"])
+
+
+def test_a_text_that_is_not_there_yet_is_decided_for_every_way_that_it_may_turn_out() -> None:
+    decision = modes().decide(Facts("text"))
+    # Of a text of unknown length nothing is known but that it may be long.
+    assert decision.because == ("modes/long",)
+    assert {
+        output: [decision.of_text(output, tokens).because for tokens in (0, 199, 200, None)]
+        for output in ("plain", "tool", "code")
+    } == {
+        "plain": [("modes/text",), ("modes/text",), ("modes/long",), ("modes/long",)],
+        "tool": [("modes/text",), ("modes/text",), ("modes/long",), ("modes/long",)],
+        "code": [("modes/code",)] * 4,
+    }
+    rules = modes()
+    assert rules.decide(Facts("text", model="a")) is rules.decide(Facts("text", model="b"))
+
+
+def test_of_a_text_that_is_there_one_decision_is_made() -> None:
+    assert modes().decide(Facts("text", output="code")).by_text == ()
+    assert modes().decide(Facts("text", output="plain", tokens=7)).because == ("modes/text",)
+    assert policies().rules(["cn-gb45438"]).decide(Facts("text")).by_text == ()
+
+
+def test_the_clients_wish_and_the_operators_word() -> None:
+    rules = modes()
+    shown = [rules.decide(Facts("text", output="plain", tokens=7, wish=wish)).notice for wish in ("", "show", "hide")]
+    assert [False, True, False] == [notice is not None for notice in shown]
+    hidden = [rules.decide(Facts("text", output="plain", tokens=700, wish=wish)).hidden for wish in ("", "hide")]
+    assert ["", WISHED_AWAY] == hidden
+    drawn = [rules.decide(Facts("image", deepfake=fake)).notice for fake in ("yes", "no", "unknown")]
+    assert [True, False, True] == [notice is not None for notice in drawn]
+
+
+def test_what_the_upstream_adds_is_looked_up() -> None:
+    marks = {
+        model: modes().decide(Facts("image", model=model))
+        for model in ("paint-1", "paint-1-signed", "draw-signed", "draw")
+    }
+    assert {
+        "paint-1": {"signed-metadata"},
+        "paint-1-signed": set(),
+        "draw-signed": {"watermark"},
+        "draw": {"signed-metadata", "watermark"},
+    } == {model: set(decision.gaps) for model, decision in marks.items()}
+    assert modes().decide(Facts("text", model="paint-1")).upstream_marks == frozenset()
+
+
+def test_only_what_is_asked_about_need_be_found_out() -> None:
+    assert {"kind", "output", "min_tokens", "model", "deepfake", "wish"} == {
+        name for name in (*FACTS, "wish") if modes().asks(name)
+    }
+    assert not policies().rules(["cn-gb45438"]).asks("wish")
 
 
 def test_one_rule_among_thousands_is_found() -> None:

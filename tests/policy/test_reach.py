@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.policy.conditions import Conditions, When
+from proxy.policy.conditions import Conditions
 from proxy.policy.facts import Facts
 from proxy.policy.reach import unreachable
+from proxy.policy.vocabulary import When
 
 TEXT: When = (("kind", ("text",)),)
 IMAGE: When = (("kind", ("image",)),)
@@ -17,6 +18,18 @@ SOUND_AND_VIDEO: When = (("kind", ("audio", "video")),)
 
 def model(*patterns: str) -> When:
     return (("model", patterns),)
+
+
+def language(*patterns: str) -> When:
+    return (("language", patterns),)
+
+
+def least(tokens: str) -> When:
+    return (*TEXT, ("min_tokens", (tokens,)))
+
+
+KINDS: When = (("kind", ("text", "image")),)
+SEVERAL: When = (("model", ("a*",)), ("path", ("/v1/**",)), ("tenant", ("x*",)), ("dialect", ("openai.*",)))
 
 
 def path(*patterns: str) -> When:
@@ -31,7 +44,7 @@ def path(*patterns: str) -> When:
         ([(1, (0,))], [TEXT, TEXT]),
         ([(1, (0,))], [(), TEXT]),
         ([], [TEXT, IMAGE, ()]),
-        ([(3, (0, 1, 2))], [TEXT, IMAGE, SOUND_AND_VIDEO, ()]),
+        ([(4, (0, 1, 2, 3))], [TEXT, IMAGE, SOUND_AND_VIDEO, (("kind", ("document",)),), ()]),
         ([(2, (0, 1))], [(("streaming", ("true",)),), (("streaming", ("false",)),), TEXT]),
         ([], [(("streaming", ("true",)),), TEXT]),
         ([(1, (0,))], [model("gpt-*"), model("gpt-4", "gpt-5*")]),
@@ -52,6 +65,16 @@ def path(*patterns: str) -> When:
         ([], [model("a"), path("/a"), model("a*") + path("/**")]),
         ([], [(("route", ("/**",)),), (("route", ("/v1/**",)),)]),
         ([(1, (0,))], [(("upstream", ("a", "b")),), (("upstream", ("b",)),)]),
+        ([(1, (0,))], [language("zh"), language("zh-TW")]),
+        ([], [language("zh-TW"), language("zh")]),
+        ([(1, (0,))], [least("100"), least("200")]),
+        ([], [least("200"), least("100"), TEXT]),
+        ([], [(("deepfake", ("yes", "unknown")),), (("deepfake", ("no",)),)]),
+        ([(2, (0, 1))], [(("deepfake", ("yes", "unknown")),), (("deepfake", ("no",)),), TEXT]),
+        ([(2, (0, 1))], [(("informed", ("true",)),), (("informed", ("false",)),), ()]),
+        # However many facts other rules ask about, what a rule itself leaves open is tried in every way that counts.
+        ([(2, (0, 1))], [TEXT, IMAGE, (*SEVERAL, *KINDS)]),
+        ([], [(*SEVERAL, *TEXT), (*SEVERAL, *KINDS)]),
     ],
 )
 def test_unreachable(expected: list[tuple[int, tuple[int, ...]]], whens: list[When]) -> None:
