@@ -13,7 +13,7 @@ from typing import Any, Literal
 from proxy.counts import Counts
 from proxy.ledger import Ledger, LedgerError
 from proxy.record.exchange import Item, Record
-from proxy.record.outcome import Outcome, State
+from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome, State
 
 log = logging.getLogger("countermark")
 
@@ -26,12 +26,13 @@ class Account:
     """The record of one exchange, from its start to its outcome.
 
     ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are
-    known from the request; they are not read where nothing is recorded.
+    known from the request; they are not read where nothing is recorded. ``amiss`` is what policy asks for and the
+    answer goes without, in words, whatever becomes of the rest: it is no success then.
     """
 
     __slots__ = (
         "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening",
-        "at", "bytes_in", "bytes_out", "id", "settled",
+        "amiss", "at", "bytes_in", "bytes_out", "id", "settled",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class Account:
         self.at = at
         self.bytes_in = self.bytes_out = self._first_byte = 0
         self.settled = False
+        self.amiss = ""
         self._ledger = ledger
         self._on_failure = on_failure
         self._counts = counts
@@ -78,14 +80,23 @@ class Account:
             await self._kept(self._opening)
 
     async def settle(
-        self, outcome: Outcome, reason: str, *, status: int, items: Callable[[], tuple[Item, ...]] = tuple
+        self,
+        outcome: Outcome,
+        reason: str,
+        *,
+        status: int,
+        items: Callable[[], tuple[Item, ...]] = tuple,
+        because: tuple[str, ...] = (),
     ) -> None:
         """Write how the exchange ended, once; it is on disk when this returns. Raises Unrecorded as ``opened`` does.
 
-        ``items`` makes the record's items, where there is a record.
+        ``items`` makes the record's items, where there is a record. ``because`` are the rules that decided, where they
+        are others than the request let expect.
         """
         if self.settled:
             return
+        if self.amiss and outcome in DELIVERED_AS_DECIDED:
+            outcome, reason = Outcome.UNLABELLED, f"{self.amiss}; {reason}" if reason else self.amiss
         if self._ledger is None:
             self.settled = True
             self._counts.outcomes[outcome] += 1
@@ -103,7 +114,7 @@ class Account:
             duration_us=self._elapsed(),
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
-            **self._facts,
+            **({**self._facts, "because": because} if because else self._facts),
         )
         self.settled = True
         await self._kept(self._ledger.append(record))

@@ -7,13 +7,13 @@ from proxy.bounds import Lease
 from proxy.client import Client
 from proxy.decoded import Decoded
 from proxy.label.identifier import derived_id
+from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.location import through_us
 from proxy.labelling.mark import Mark, mark
-from proxy.labelling.medium import UNASKED, medium
 from proxy.labelling.message import Headers
-from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, needs_no_label, unlabellable
+from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, passes, unlabellable
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.pictures import Pictures, apart
@@ -29,7 +29,7 @@ class Answer:
     """One response of the upstream's, and what it takes to send it on."""
 
     __slots__ = (
-        "_account", "_asked", "_body", "_cannot", "_claim", "_client", "_decisions", "_headers", "_lease",
+        "_account", "_asked", "_body", "_cannot", "_claim", "_client", "_decisions", "_headers", "_lease", "_making",
         "_pictures", "_response", "_service", "_status",
     )  # fmt: skip
 
@@ -44,8 +44,10 @@ class Answer:
         account: Account,
         lease: Lease,
         cannot: str = "",
+        making: Making | None = None,
     ) -> None:
-        """``cannot`` is why the answer cannot be labelled, where the request says so already."""
+        """``cannot`` is why the answer cannot be labelled, where the request says so already; ``making`` how the answer
+        was made, where that is no longer to be seen."""
         self._service = service
         self._client = client
         self._claim = claim
@@ -55,6 +57,7 @@ class Answer:
         self._account = account
         self._lease = lease
         self._cannot = cannot
+        self._making = making
         self._status = response.head.status
         self._headers: Headers = []
         self._body = Decoded(response, account, lease, service.bounds.whole_body)
@@ -64,11 +67,9 @@ class Answer:
         """Send the answer. Raises what the relay's table names."""
         head, dialect = self._response.head, self._claim.dialect
         assert dialect is not None
-        why = needs_no_label(self._client.head.method, head) or dialect.passes
-        kind = medium(dialect, head)
-        asked = self._decisions[kind].acts if kind else acts(self._decisions)
-        if why or not asked:
-            await self._pass(why or UNASKED)
+        why = passes(dialect, self._client.head.method, head, self._decisions)
+        if why:
+            await self._pass(why)
             return
         if is_bare(head):
             await self._bare()
@@ -141,7 +142,7 @@ class Answer:
             await self._body.begin(begun)
             framed = framing(claim.dialect, self._response.head, b"".join(begun))
             if (framed in STREAMS) is not asked.streaming:
-                self._decisions = self._service.decide(claim, asked, streaming=framed in STREAMS)
+                self._decisions = self._service.decide(claim, asked, self._client, streaming=framed in STREAMS)
             identifier = self._account.id
             if claim.match.stored and framed not in STREAMS and framed != "lines":
                 # It is read to its end before it is labelled: its id is made from all of its bytes.
@@ -155,11 +156,13 @@ class Answer:
         return plan, b"".join(begun)
 
     def _mark(self, identifier: str) -> Mark:
-        service, route = self._service, self._claim.route
+        service, route, match = self._service, self._claim.route, self._claim.match
         assert route is not None
+        assert match is not None
         language = self._client.field(b"accept-language").decode("latin-1")
         agreed = service.terms(self._decisions, language, route)
-        return mark(service.operator, agreed, identifier)
+        making = self._making or Making(self._account.at // 1_000_000_000, self._asked.model, match.alters)
+        return mark(service.operator, agreed, identifier, making)
 
     # A whole answer: read, labelled, recorded, sent.
 
@@ -258,7 +261,11 @@ class Answer:
 
     async def _settle(self, plan: Label) -> None:
         outcome, reason = plan.done.outcome()
-        await self._account.settle(outcome, reason, status=self._status, items=plan.done.items)
+        because = plan.done.because
+        if because:
+            others = [one.because for kind, one in self._decisions.items() if kind != "text"]
+            because = tuple(dict.fromkeys((*because, *(reason for one in others for reason in one))))
+        await self._account.settle(outcome, reason, status=self._status, items=plan.done.items, because=because)
 
     def _ours(self, plan: Label) -> Headers:
         return fields.ours(

@@ -1,23 +1,43 @@
 """The composition root: Settings in, an ASGI application out."""
 
+import asyncio
+
+from proxy.assembly import service
 from proxy.client import Message, Receive, Scope, Send
 from proxy.keys import Keys
 from proxy.ledger import Ledger
 from proxy.links import PATH as LINKS
 from proxy.relay import Relay
-from proxy.service import Service, service
+from proxy.reload import EVERY, Reloader
+from proxy.service import Service
 from proxy.settings import Settings
+from proxy.succession import Succession
+from proxy.watch import Watch
 
 OWN = "/countermark/"
 HEALTH = "/countermark/health"
 
 
 class App:
-    """The proxy as one ASGI application: our own paths under ``/countermark/``, and everything else relayed."""
+    """The proxy as one ASGI application: our own paths under ``/countermark/``, and everything else relayed.
 
-    def __init__(self, shared: Service) -> None:
-        self.service = shared
-        self._relay = Relay(shared)
+    With ``watch``, what its settings were loaded from is looked at ``every`` so many seconds: edits come into force.
+    """
+
+    def __init__(self, shared: Service, watch: Watch | None = None, every: float = EVERY) -> None:
+        self.services = Succession(shared)
+        self._relay = Relay(self.services)
+        self._reloader = Reloader(self.services, watch, every) if watch is not None else None
+
+    @property
+    def service(self) -> Service:
+        """The Service that exchanges begin with now."""
+        return self.services.service
+
+    def reload(self) -> None:
+        """Load the settings again at once, where they are watched; safe from any thread and from a signal's handler."""
+        if self._reloader is not None:
+            self._reloader.ask()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -33,12 +53,18 @@ class App:
             await send({"type": "websocket.close", "code": 1008, "reason": "WebSockets are not relayed"})
 
     async def _live(self, receive: Receive, send: Send) -> None:
+        watching: asyncio.Task[None] | None = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if self._reloader is not None:
+                    watching = asyncio.create_task(self._reloader.run())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                await self.service.close()
+                if watching is not None:
+                    watching.cancel()
+                    await asyncio.wait([watching])
+                await self.services.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -56,8 +82,8 @@ async def _own(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def app(settings: Settings) -> App:
-    """Open keys and ledger and put the application together.
+def app(settings: Settings, watch: Watch | None = None, every: float = EVERY) -> App:
+    """Open keys and ledger and put the application together; ``watch`` is what loaded the settings (see App).
 
     Raises KeysError, LedgerError or SettingsError, each with a sentence that says what to do.
     """
@@ -65,4 +91,4 @@ def app(settings: Settings) -> App:
     ledger = None
     if settings.ledger is not None:
         ledger = Ledger.open(settings.ledger.path, synchronous=settings.ledger.synchronous)
-    return App(service(settings, keys, ledger))
+    return App(service(settings, keys, ledger), watch, every)

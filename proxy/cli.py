@@ -1,12 +1,14 @@
 """The command line: what people type, what they are told, and the exit status (see ``cli_endings.py``)."""
 
 import errno
+import gc
 import signal
 import socket
 import sys
-from dataclasses import replace
+from collections.abc import Callable
 from importlib import metadata
 from io import TextIOWrapper
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,16 +16,24 @@ from rich.console import Console
 
 from proxy import logs
 from proxy.app import app
+from proxy.cli_check import check_files
 from proxy.cli_dialect import dialect
+from proxy.cli_diff import diff
 from proxy.cli_endings import FAILED, MISUSED, end, say
+from proxy.cli_explain import explain
+from proxy.cli_init import init
 from proxy.cli_label import label
 from proxy.cli_options import ConfigOption, ProviderOption
+from proxy.cli_schema import schema
 from proxy.cli_show import show
+from proxy.configuration import Flags, InFile
 from proxy.keys import KeysError
 from proxy.ledger import LedgerError
+from proxy.policy.gaps import gaps
 from proxy.server import Server, bind
-from proxy.settings import Listen, Settings, SettingsError, from_flags, load
+from proxy.settings import Listen, Settings, SettingsError
 from proxy.settings_model import read_listen
+from proxy.watch import Watch
 
 USUAL = Listen("127.0.0.1", 8080)
 
@@ -87,6 +97,7 @@ def serve(
     listen: ListenOption = None,
 ) -> None:
     """Stand in front of model endpoints and label what they answer, until told to stop."""
+    _on_hang_up(signal.SIG_IGN)  # as long as everything is being read in any case
     one_line = {"--upstream": upstream, "--provider": provider, "--policy": policy}
     given = [option for option, value in one_line.items() if value]
     missing = [option for option, value in one_line.items() if not value]
@@ -94,17 +105,18 @@ def serve(
         if config is not None:
             if given:
                 end(MISUSED, f"--config and {', '.join(given)} exclude each other: put it into the file")
-            settings = _elsewhere(load(config), listen)
+            watch = Watch(InFile(config, listen))
         elif not given:
             end(MISUSED, *NOTHING_TO_SERVE)
         elif not upstream or not provider or not policy:
             end(MISUSED, f"{' and '.join(missing)} missing: the one-line form needs all three,", NOTHING_TO_SERVE[-1])
         else:
-            settings = from_flags(upstream, provider, policy, listen or _spelled(USUAL))
+            watch = Watch(Flags(upstream, provider, tuple(policy), listen or _spelled(USUAL)))
+        settings = watch.load()
     except SettingsError as error:
         end(MISUSED, *error.faults)
     logs.to_stderr()
-    _serve(settings)
+    _serve(settings, watch)
 
 
 @commands.command()
@@ -133,8 +145,13 @@ def demo(
         end(FAILED, "The demo did not show what it should: see the lines that are marked above.")
 
 
+commands.command()(explain)
+commands.command()(init)
+commands.command("check")(check_files)
+commands.command()(diff)
 commands.command()(label)
 commands.command()(show)
+commands.command()(schema)
 
 
 def version() -> str:
@@ -145,24 +162,15 @@ def version() -> str:
         return "(run from its source, not installed)"
 
 
-def _elsewhere(settings: Settings, listen: str | None) -> Settings:
-    """The settings with another place to listen, where one is given."""
-    if listen is None:
-        return settings
-    try:
-        return replace(settings, listen=read_listen(listen))
-    except ValueError as error:
-        raise SettingsError([f"--listen: {error}"]) from None
-
-
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, watch: Watch) -> None:
     try:
         # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
         listener = bind(*settings.listen)
     except OSError as error:
         end(FAILED, _cannot_listen(settings.listen, error))
     try:
-        server = Server(app(settings), listening=lambda address: _greet(settings, Listen(*address)))
+        application = app(settings, watch)
+        server = Server(application, listening=lambda address: _greet(settings, Listen(*address)))
     except SettingsError as error:
         end(MISUSED, *error.faults)
     except ValueError as error:
@@ -171,10 +179,20 @@ def _serve(settings: Settings) -> None:
         end(FAILED, f"the keys cannot be used: {error}")
     except LedgerError as error:
         end(FAILED, f"the ledger cannot be opened: {error}")
+    # What is there now stays: a collector that went through all of it would stop every stream for 50 ms.
+    gc.collect()
+    gc.freeze()
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again once it has ended; met by its own handler, the process ends with status 0.
         signal.signal(asked_to_stop, server.handle_exit)
+    _on_hang_up(lambda *_: application.reload())
     server.run(sockets=[listener])
+
+
+def _on_hang_up(do: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    """What SIGHUP does: services are asked by it to read their configuration again. Windows has none."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, do)
 
 
 def _greet(settings: Settings, address: Listen) -> None:
@@ -182,7 +200,10 @@ def _greet(settings: Settings, address: Listen) -> None:
     lines = [f"Countermark {version()} listens on http://{_spelled(address)} as {settings.provider_id}"]
     for route in settings.routes:
         rules = ", ".join(route.policies) or "no policy, so answers pass unlabelled"
-        lines.append(f"  {route.path} -> {route.upstream.url}: {rules}")
+        only = " (observed: nothing is changed, records say what would be)" if route.mode == "observe" else ""
+        lines.append(f"  {route.path} -> {route.upstream.url}: {rules}{only}")
+    missing = [gap.told() for route in settings.routes for gap in gaps(route.rules.policies)]
+    lines += [f"  missing: {told}" for told in dict.fromkeys(missing)]
     lines.append(f"  records: {settings.ledger.path if settings.ledger else 'none are kept (ledger: off)'}")
     say(lines)
 

@@ -6,6 +6,7 @@ fails; 2: it was asked wrongly.
 """
 
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,25 +17,25 @@ from rich.console import Console
 
 from proxy import cli_catalogue as catalogue
 from proxy import cli_trial as shown
+from proxy.checking import drawing, rehearsed
 from proxy.cli_endings import FAILED, MISUSED, end
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.errors import DialectError
+from proxy.label.provenance import Making
 from proxy.labelling.differences import parsed
 from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Operator
 from proxy.labelling.notices import Notices
 from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds, acts
-from proxy.labelling.rehearsal import rehearse
 from proxy.labelling.request import read as read_request
-from proxy.labelling.trial import Bench, Draw, run
+from proxy.labelling.trial import Bench, run
 from proxy.labelling.wire import MEDIA_TYPES, guessed
 from proxy.policy.decision import Decision, Position, TextNotice
 from proxy.policy.facts import Facts
 from proxy.settings import Route, Settings, SettingsError, from_flags, load
 from proxy.settings_dialects import Table, TableFolder, dialect_folder, nearest, read_table, told
 from proxy.settings_faults import placed
-from proxy.shipped import font
 from proxy.source import SourceError, read
 
 # Who labels where no configuration says it.
@@ -107,15 +108,23 @@ def try_out(
     if why:
         shown.passes(console, stage.dialect, why)
         return
+    settings = stage.settings
     bench = Bench(
-        Operator(Issuer(stage.settings.provider_id, b"trial" * 8), stage.settings.provider_name, notices),
+        Operator(
+            Issuer(settings.provider_id, b"trial" * 8, settings.system, settings.system_version),
+            settings.provider_name,
+            notices,
+            resource=settings.public_url or "",
+            policy_set=settings.policy_set.short_digest,
+        ),
         decisions,
-        _drawing(Studio(stage.settings.font, stage.settings.limits.pixels)),
-        Bounds(stage.settings.limits.whole_body, stage.settings.limits.record),
+        drawing(Studio(settings.font, settings.limits.pixels)),
+        Bounds(settings.limits.whole_body, settings.limits.record),
         {name: one.dialect for name, one in tables.items()},
         trusted=stage.route.upstream.labels == "trusted",
         urls=stage.route.urls,
-        home=Home(stage.route.upstream.url, stage.settings.public_url),
+        home=Home(stage.route.upstream.url, settings.public_url),
+        making=Making(int(time.time()), said.asked.model),
     )
     ran = run(stage.dialect, said.asked, [came], MEDIA_TYPES[form], bench)
     shown.trial(console, stage.dialect, ran, came, form, decisions, cut=len(asked) - len(said.body))
@@ -169,18 +178,9 @@ def _examples(console: Console, table: Table, tables: Mapping[str, Table]) -> in
     examples = table.dialect.examples
     if not examples:
         end(FAILED, f"{table.dialect.name} has no examples: add some to its table, or show an answer with --body FILE")
-    dialects = {name: one.dialect for name, one in tables.items()} | {table.dialect.name: table.dialect}
-    draw = _drawing(Studio(font(), 1 << 20))
-    wrong = {example.about: rehearse(table.dialect, example, dialects, draw) for example in examples}
+    wrong = {example.about: faults for example, faults in zip(examples, rehearsed(table, tables), strict=True)}
     shown.examples(console, table.dialect, wrong)
     return FAILED if any(wrong.values()) else 0
-
-
-def _drawing(studio: Studio) -> Draw:
-    # Imported here: the decoders of pictures are no part of the proxy's own process.
-    from proxy.labelling.stamping import label_picture
-
-    return lambda picture: label_picture(picture.order(), studio, picture.kept)
 
 
 def _tables(config: Path | None) -> Mapping[str, Table]:

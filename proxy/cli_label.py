@@ -25,12 +25,13 @@ from proxy.cli_options import ConfigOption, ProviderOption
 from proxy.files import FileError
 from proxy.keys import Keys, KeysError
 from proxy.label.identifier import RANDOM_BYTES, produce_id
+from proxy.label.provenance import Making
 from proxy.label.seal import verify
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Operator, mark, terms
 from proxy.labelling.notices import Notices
-from proxy.labelling.order import Studio
+from proxy.labelling.order import PRESERVED, Studio
 from proxy.labelling.picture import Picture
 from proxy.media import formats
 from proxy.media.errors import MediaError
@@ -106,7 +107,8 @@ class Desk:
 
     def __init__(self, settings: Settings, rules: Rules, keys: Keys, workshop: Workshop, language: str) -> None:
         issuer = Issuer(settings.provider_id, keys.sealing, settings.system, settings.system_version)
-        self._operator = Operator(issuer, settings.provider_name, Notices(()))
+        resource, policy_set = settings.public_url or "", settings.policy_set.short_digest
+        self._operator = Operator(issuer, settings.provider_name, Notices(()), resource=resource, policy_set=policy_set)
         self._most = settings.limits.whole_body
         self._rules, self._workshop, self._language = rules, workshop, language
         self._written: set[Path] = set()
@@ -125,6 +127,8 @@ class Desk:
             if others := self._of_others(data):
                 return done._replace(why=others)
             after, item = self._workshop.work(self._picture(data, job, decision))
+            if item.skipped == PRESERVED:
+                return done._replace(why=PRESERVED)
             target = job.target
             if formats.find(data) is None:  # it has become PNG
                 if target is None:
@@ -165,11 +169,12 @@ class Desk:
     def _decision(self, file: Path) -> Decision:
         """What the rules ask of a file; there is no JSON and no header around it."""
         decision = self._rules.decide(Facts("image", dialect="file", path=file.name))
-        return replace(decision, metadata=decision.metadata & {"xmp"})
+        return replace(decision, metadata=decision.metadata & {"xmp", "statement"})
 
     def _picture(self, data: bytes, job: Job, decision: Decision) -> Picture:
         agreed = terms({"image": decision}, self._language)
-        return Picture(data, "raw", UNIT, 0, mark(self._operator, agreed, job.produce_id))
+        making = Making(time.time_ns() // 1_000_000_000)
+        return Picture(data, "raw", UNIT, 0, mark(self._operator, agreed, job.produce_id, making))
 
 
 def label(

@@ -1,7 +1,7 @@
-"""``countermark show``: every label in a picture file, wherever it stands and however it is spelled.
+"""``countermark show``: every label and statement in a picture file, wherever it stands and however it is spelled.
 
 The law: what a file says is shown as it stands there, and judged beside it; nothing is decided by what it is called.
-Status 0: every file has a label; 1: one has none, or cannot be read; 2: it was asked wrongly.
+Status 0: every file has a label or a statement; 1: one has none, or cannot be read; 2: it was asked wrongly.
 """
 
 import json as spelling
@@ -20,7 +20,7 @@ from proxy.label.aigc import LABELS, Aigc, check
 from proxy.label.errors import LabelError
 from proxy.label.provider import check_provider, read_code
 from proxy.media import formats
-from proxy.media.carriers import Carrier
+from proxy.media.carriers import Carrier, disclosures
 from proxy.media.errors import BadgeError, MediaError
 
 MOST = 1 << 30  # bytes of a file: it is held as a whole
@@ -46,6 +46,10 @@ class Seen:
         return tuple(label for carrier in self.carriers for label in carrier.labels)
 
     @property
+    def statements(self) -> tuple[str, ...]:
+        return disclosures(self.carriers)
+
+    @property
     def agrees(self) -> bool:
         """Whether all labels say the same."""
         return len(set(self.labels)) < 2
@@ -57,10 +61,13 @@ class Seen:
             yield f"{name}: {visible(self.why)}"
             return
         size = "" if self.size is None else f", {self.size[0]} x {self.size[1]} pixels"
-        yield f"{name}: {self.media_type}{size}, {_counted(len(self.labels))}"
+        said = _counted(len(self.labels), "label")
+        if self.statements:
+            said += f", {_counted(len(self.statements), 'statement')}"
+        yield f"{name}: {self.media_type}{size}, {said}"
         for carrier in self.carriers:
             yield f"  {visible(carrier.place)}"
-            if not carrier.labels:
+            if not carrier.labels and not carrier.disclosures:
                 yield "    no label"
             for label in carrier.labels:
                 yield from (_property(key, value, _meaning(key, value)) for key, value in label.document().items())
@@ -68,6 +75,9 @@ class Seen:
                 yield _property("Appendix E", f"broken: {fault}" if fault else "kept")
             for key, values in _said(carrier).items():
                 yield from (_property(key, value) for value in values)
+            for text in carrier.disclosures:
+                yield "    a statement"
+                yield from (_property(key, value) for key, value in _stated(text))
         yield "  a C2PA manifest" if self.manifest else "  no C2PA manifest"
         if not self.agrees:
             yield "  THE LABELS DISAGREE: a file has one label (GB 45438-2025 6.1 c)"
@@ -81,6 +91,7 @@ class Seen:
             "media_type": self.media_type,
             "size": self.size,
             "labels": len(self.labels),
+            "statements": len(self.statements),
             "agree": self.agrees,
             "carriers": [
                 {
@@ -90,6 +101,7 @@ class Seen:
                         for label in carrier.labels
                     ],
                     "iptc": _said(carrier),
+                    "statements": [_json(text) for text in carrier.disclosures],
                 }
                 for carrier in self.carriers
             ],
@@ -101,11 +113,11 @@ def show(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Picture files.")],
     json: Annotated[bool, typer.Option("--json", help="For programs: one line of JSON for each file.")] = False,
 ) -> None:
-    """Show every label in picture files: where it stands, what it says, and whether it keeps to the standard."""
+    """Show every label and statement in picture files: where each stands, what it says, and what is wrong with it."""
     labelled = True
     for path in paths:
         seen = look(path)
-        labelled = labelled and bool(seen.labels)
+        labelled = labelled and bool(seen.labels or seen.statements)
         for line in [spelling.dumps(seen.document())] if json else seen.lines():
             typer.echo(line)
     if not labelled:
@@ -133,8 +145,8 @@ def look(path: Path) -> Seen:
         return Seen(path, f"it cannot be read: {error}")
 
 
-def _counted(labels: int) -> str:
-    return {0: "no label", 1: "1 label"}.get(labels, f"{labels} labels")
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'s' * (count > 1)}"
 
 
 def _property(key: str, value: str, meaning: str = "") -> str:
@@ -180,6 +192,24 @@ def _providers(label: Aigc) -> dict[str, dict[str, object]]:
         if code is not None:
             found[provider] = code._asdict()
     return found
+
+
+def _stated(text: str) -> Iterator[tuple[str, str]]:
+    """The members of a statement, each value as a person reads it; one that is no JSON object, as it stands."""
+    found = _json(text)
+    if not isinstance(found, dict):
+        yield "(no JSON object)", text
+        return
+    for key, value in found.items():
+        yield key, value if isinstance(value, str) else spelling.dumps(value, ensure_ascii=False)
+
+
+def _json(text: str) -> Any:
+    """What a statement says; the text itself where it is no JSON."""
+    try:
+        return spelling.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _said(carrier: Carrier) -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,8 @@ LONGEST_PATH = 512  # characters
 
 class Counts:
     """Exchanges by outcome, unclaimed ones, WebSockets (``sockets``) that passed without a label, records that could
-    not be kept; and which unclaimed paths were told of."""
+    not be kept, edits of the configuration that came into force (``reloads``) and that could not (``failed_reloads``);
+    what was wrong with the last edit, nothing where it is in force; and which unclaimed paths were told of."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -19,6 +20,9 @@ class Counts:
         self.sockets = 0
         self.refused = 0
         self.unrecorded = 0
+        self.reloads = 0
+        self.failed_reloads = 0
+        self.last_faults: tuple[str, ...] = ()
         self._told: set[str] = set()
 
     def is_new(self, path: str) -> bool:

@@ -18,12 +18,12 @@ import uvicorn
 from rich.console import Console
 
 from proxy.app import App
+from proxy.assembly import service
 from proxy.demo_model import MODEL, DemoModel
 from proxy.demo_show import OUTPUT, DemoError, show
 from proxy.keys import Keys
 from proxy.ledger import Ledger
 from proxy.server import Server, bind
-from proxy.service import service
 from proxy.settings import Settings, load
 
 __all__ = ["PROVIDER", "DemoError", "run"]

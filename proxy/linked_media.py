@@ -87,7 +87,9 @@ class LinkedMedia:
         try:
             if picture.mark.terms.urls == "rewrite":
                 allowed(url, route.media_hosts)
-                return self._link(picture, told(url=url, kind=picture.kind))
+                making = picture.mark.making
+                link = told(url=url, kind=picture.kind, seconds=making.seconds, altered=making.altered)
+                return self._link(picture, link)
             async with gate:
                 fetched = await self._fetcher.fetch(url, route.media_hosts, lease.take, route.upstream.proxy)
         except FetchError as error:

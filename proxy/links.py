@@ -52,6 +52,7 @@ class Link:
 
     ``url`` is where the upstream has it, ``kind`` what it is. ``route`` (its path pattern), ``upstream``, ``dialect``,
     ``path`` and ``model`` are those of the answer that named it, from which policies decide again when it is fetched.
+    ``seconds`` (Unix time; None where unknown) and ``altered`` say how it was made (see ``provenance.Making``).
     """
 
     url: str
@@ -61,6 +62,8 @@ class Link:
     dialect: str
     path: str
     model: str
+    seconds: int | None = None
+    altered: bool = False
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Link))

@@ -20,37 +20,43 @@ from proxy.answer import Answer
 from proxy.bounds import RETRY_AFTER, Lease, Overloaded
 from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooLarge, Unreadable
 from proxy.dialects.dialect import Dialect, Match
+from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decode, decoders
 from proxy.labelling.errors import Blocked, CodingError, LabellingError
 from proxy.labelling.location import linked
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
 from proxy.labelling.request import Asked, asks_for_ciphertext, read, told, unread
+from proxy.labelling.watermark import forced
 from proxy.links import LinkError
+from proxy.look import CIPHERTEXT
+from proxy.observed import Observed
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
 from proxy.settings import Route
+from proxy.succession import Succession
 from proxy.upstream import Body, PoolFull, Response, UpstreamError
 from proxy.websocket import WebSocket
 
 log = logging.getLogger("countermark")
 
-_CIPHERTEXT = "this request asks for an encrypted answer, which could not be labelled"
-
 
 class Relay:
-    """The ASGI application that stands in front of the upstreams. ``service`` may be swapped at any time."""
+    """The ASGI application that stands in front of the upstreams. An exchange is served from its start to its end by
+    the Service that was in force when it began."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
+    def __init__(self, services: Succession) -> None:
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _Exchange(self.service, Client(scope, receive, send, self.service.settings.limits.idle)).run()
+        with self._services.reign as service:
+            await _Exchange(service, Client(scope, receive, send, service.settings.limits.idle)).run()
 
     async def linked(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the medium that a link of ours leads to, of which the request's path is one (see links.py)."""
-        exchange = _Exchange(self.service, Client(scope, receive, send, self.service.settings.limits.idle))
-        await exchange.run(linked=scope["path"])
+        with self._services.reign as service:
+            exchange = _Exchange(service, Client(scope, receive, send, service.settings.limits.idle))
+            await exchange.run(linked=scope["path"])
 
 
 class _Exchange:
@@ -115,9 +121,11 @@ class _Exchange:
         ):
             # The server undoes chunked and nothing else: what lies below would go on without its name.
             await client.refuse(501, "transfer_coding", "of the transfer codings, only chunked is known here")
+        elif claim.dialect is not None and claim.route.mode == "observe":
+            await self._observed(claim)
         elif claim.dialect is not None:
             await self._claimed(claim)
-        elif claim.route.unclaimed == "refuse" and not claim.harmless:
+        elif claim.route.unclaimed == "refuse" and claim.route.mode == "enforce" and not claim.harmless:
             self._service.counts.refused += 1
             message = "this path is none whose answers the proxy can label, and the route refuses such paths"
             await client.refuse(403, "unclaimed", message)
@@ -144,7 +152,8 @@ class _Exchange:
             counts.unclaimed += 1
             if counts.is_new(claim.path):
                 log.warning("unclaimed: %s /%s passes without a label", client.head.method, claim.path[:512])
-            headers += [(fields.STATUS, b"unclaimed"), *fields.exposed(response.head.headers)]
+            if claim.route.mode == "enforce":
+                headers += [(fields.STATUS, b"unclaimed"), *fields.exposed(response.head.headers)]
         await client.start(response.head.status, headers)
         while data := await response.read():
             await client.send(data)
@@ -167,12 +176,17 @@ class _Exchange:
             request = read(dialect, self._service.operator.notices, whole, said)
             asked, body = request.asked, request.body or None
             changed = request.body is not whole or bool(client.field(b"content-encoding"))
-        decisions = self._service.decide(claim, asked, streaming=asked.streaming)
+        decisions = self._service.decide(claim, asked, client, streaming=asked.streaming)
         peer = client.peer(self._service.settings.trusts).address
         account = self._account = self._service.account(client.head, claim, asked, decisions, peer=peer)
-        cannot = _CIPHERTEXT if asks_for_ciphertext(dialect, client.head.headers) else ""
-        if cannot and any(one.acts and one.on_failure == "block" for one in decisions.values()):
-            await self._fail(400, "not_labelled", cannot, Outcome.BLOCKED)
+        marked = forced(dialect, claim.match, decisions, body)
+        account.amiss = marked.cannot
+        changed, body = changed or marked.body is not body, marked.body
+        outbound = [field for field in outbound if field[0] not in marked.without] if marked.without else outbound
+        cannot = CIPHERTEXT if asks_for_ciphertext(dialect, client.head.headers) else ""
+        blocked = cannot and any(one.acts and one.on_failure == "block" for one in decisions.values())
+        if blocked or marked.refused:
+            await self._fail(400, "not_labelled", cannot if blocked else marked.cannot, Outcome.BLOCKED)
             return
         if dialect.kinds and "text" not in dialect.kinds:
             self._service.workshop.check()
@@ -188,6 +202,14 @@ class _Exchange:
         answer = Answer(self._service, client, claim, asked, decisions, response, account, self._lease, cannot)
         await answer.send()
 
+    async def _observed(self, claim: Claim) -> None:
+        """Pass a request that a dialect claims, and its response, as they come: labelling only looks on."""
+        observed = Observed(self._service, self._client, claim)
+        body, length = await observed.request(self._lease)
+        self._account = observed.account
+        self._client.watch()
+        await observed.send(await self._ask(claim, self._outbound(claim, claimed=False), body, length))
+
     async def _linked(self, path: str) -> None:
         """Fetch what an earlier answer's link leads to, and answer with it as with a medium of the upstream's own."""
         client, service = self._client, self._service
@@ -202,16 +224,17 @@ class _Exchange:
         await client.body(0, self._lease)
         link = opened.link
         dialect = Dialect(link.dialect, link.dialect, (), whole=True)
-        match = Match(frozenset((method,)), path, stored=True)  # the same bytes get the same ids
+        match = Match(frozenset((method,)), path, stored=True, alters=link.altered)  # the same bytes get the same ids
         claim, asked = Claim(link.path, opened.route, dialect, match), Asked(model=link.model)
-        decisions = service.decide(claim, asked, streaming=False)
+        decisions = service.decide(claim, asked, client, streaming=False)
         peer = client.peer(service.settings.trusts).address
         account = self._account = service.account(client.head, claim, asked, decisions, peer=peer)
         service.workshop.check()
         client.watch()
         response = self._response = await media.fetch(opened, Lease(service.memory), head=method == "HEAD")
         account.answered()
-        await Answer(service, client, claim, asked, decisions, response, account, self._lease).send()
+        making = Making(link.seconds, link.model, link.altered)
+        await Answer(service, client, claim, asked, decisions, response, account, self._lease, making=making).send()
 
     def _outbound(self, claim: Claim, *, claimed: bool) -> Headers:
         assert claim.route is not None

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy.app import App
 from proxy.client import LOST, SOCKET, TARGET, Aborted, HandedOver, is_websocket
 from proxy.server_transport import Joined, Unchunked
+from proxy.settings import Limits
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
@@ -28,11 +29,12 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 log = logging.getLogger("countermark")
 
 
-def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
-    """The HTTP/1.1 protocol with its bounds; ``header_limit`` in bytes, the request line included, ``idle`` in seconds
-    that a client may leave a response unread."""
+def _protocol(limits: Callable[[], Limits]) -> type[HttpToolsProtocol]:
+    """The HTTP/1.1 protocol with its bounds: those that are in force when a connection is made. Of ``limits``, headers
+    include the request line, and idle is how long a client may leave a response unread."""
 
     class Protocol(HttpToolsProtocol):
+        _limits: Limits
         _in_head = True
         _head_size = 0
         _head_timer: asyncio.TimerHandle | None = None
@@ -45,6 +47,7 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self._limits = limits()
             self._joined = Joined(transport, self.loop)
             self._head_timer = self.loop.call_later(HEADER_SECONDS, self._late)
 
@@ -80,7 +83,7 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._stall = self.loop.call_later(idle, self.transport.abort)
+            self._stall = self.loop.call_later(self._limits.idle, self.transport.abort)
 
         def resume_writing(self) -> None:
             if self._stall is not None:
@@ -101,6 +104,7 @@ def _protocol(header_limit: int, idle: float) -> type[HttpToolsProtocol]:
 
         def data_received(self, data: bytes) -> None:
             # Counted before it is parsed: a field that never ends reaches no callback.
+            header_limit = self._limits.headers
             if len(data) > header_limit or self._head_size:
                 self._head_size += _head_length(data) if self._in_head else 0
                 if self._head_size > header_limit:
@@ -227,7 +231,7 @@ class Server(uvicorn.Server):
                 application,
                 host=settings.listen.host,
                 port=settings.listen.port,
-                http=_protocol(settings.limits.headers, settings.limits.idle),
+                http=_protocol(lambda: application.service.settings.limits),
                 ws="none",
                 loop="auto",
                 lifespan="on",

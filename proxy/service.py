@@ -1,42 +1,39 @@
-"""What exchanges share: one policy set and all that goes with it, put together once.
+"""What exchanges share: one policy set and all that goes with it, put together once (see assembly.py).
 
-Whoever changes the configuration makes a new Service and swaps it; an exchange keeps the one it began with.
+Whoever changes the configuration makes a new Service; an exchange keeps the one it began with (see succession.py).
 """
 
+import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy import upstream as client
 from proxy.account import Account
 from proxy.bounds import Memory
+from proxy.client import Client
 from proxy.counts import Counts
 from proxy.dialects.dialect import Dialect, Match
 from proxy.dialects.find import Finder, model_in, readings
 from proxy.dialects.fit import fits, is_conditional
-from proxy.dialects.table import finder
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
-from proxy.labelling.issuer import Issuer
 from proxy.labelling.mark import Home, Operator, Terms, terms
 from proxy.labelling.message import RequestHead
-from proxy.labelling.notices import Notices
-from proxy.labelling.order import Studio
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import Asked
 from proxy.ledger import Ledger
-from proxy.policy.conditions import KINDS
 from proxy.policy.decision import Decision
-from proxy.policy.facts import Facts
+from proxy.policy.facts import KINDS, Deepfake, Facts, Wish
+from proxy.policy.words import preferred
 from proxy.record.exchange import clip
 from proxy.settings import Route, Settings, UpstreamSettings
 from proxy.signing import broken, whose
-from proxy.upstream_signed import signed
 from proxy.upstream_websocket import Sockets
-from proxy.workshop import Workshop, cores
+from proxy.workshop import Workshop
 
 if TYPE_CHECKING:
     from proxy.linked_media import LinkedMedia
@@ -49,6 +46,10 @@ _LONGEST_LANGUAGE = 256  # bytes of an Accept-Language that is read
 
 # Only who is behind a trusted peer can be told by another field: anybody can write one, and a credential is checked.
 _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
+
+# What a client asks for of the notice that people see, where rules let it.
+_NOTICE = b"countermark-notice"
+_WISHES: dict[bytes, Wish] = {b"show": "show", b"hide": "hide"}
 
 log = logging.getLogger("countermark")
 
@@ -130,16 +131,20 @@ class Service:
         why = self._harmless.find(method, spelled)
         return (*claims, Claim(plain, route, harmless=why[0] if why else ""))
 
-    def decide(self, claim: Claim, asked: Asked, *, streaming: bool) -> dict[str, Decision]:
-        """What the route's policies say of each kind of content that the dialect's answers hold."""
+    def decide(self, claim: Claim, asked: Asked, asker: Client, *, streaming: bool) -> dict[str, Decision]:
+        """What the route's policies say of each kind of content that the dialect's answers hold. Of the asker is found
+        out what rules ask about, and no more."""
         route, dialect = claim.route, claim.dialect
         assert route is not None
         assert dialect is not None
-        upstream = route.upstream.name
+        rules, upstream = route.rules, route.upstream.name
+        tenant = self._tenant_as_asked(asker) if rules.asks("tenant") else ""
+        language = preferred(_language(asker)) if rules.asks("language") else ""
+        deepfake = self._deepfake(route, asker) if rules.asks("deepfake") else "unknown"
+        wish = _WISHES.get(asker.field(_NOTICE).strip().lower(), "") if rules.asks("wish") else ""
+        circumstances = streaming, tenant, language, asked.informed, deepfake, wish
         return {
-            kind: route.rules.decide(
-                Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, streaming)
-            )
+            kind: rules.decide(Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, *circumstances))
             for kind in KINDS
             if kind in dialect.kinds
         }
@@ -186,7 +191,9 @@ class Service:
             "policy_set": settings.policy_set.digest,
             "because": tuple(reason for decision in decisions.values() for reason in decision.because),
         }
-        return Account(identifier, now, self.ledger, settings.ledger.on_failure, self.counts, facts)
+        # Where nothing is to be changed, nothing is to be held back for a record either.
+        on_failure = "pass" if claim.route.mode == "observe" else settings.ledger.on_failure
+        return Account(identifier, now, self.ledger, on_failure, self.counts, facts)
 
     def _tenant(self, head: RequestHead, peer: str) -> str:
         """The keyed hash of what tells the caller apart; empty where nothing does, or nothing that can be believed."""
@@ -203,6 +210,20 @@ class Service:
             known = self._tenants[credential] = self.keys.hash("tenant", credential)
         return known
 
+    def _tenant_as_asked(self, asker: Client) -> str:
+        """Who asks, as policies know it: what records say of a credential, and any other header's value, believed."""
+        name = self.settings.tenant
+        if name is None or name in _CREDENTIALS:
+            return self._tenant(asker.head, "")
+        said = asker.field(name.encode()) if asker.peer(self.settings.trusts).trusted else b""
+        return said.decode("latin-1") if len(said) <= _LONGEST else ""
+
+    def _deepfake(self, route: Route, asker: Client) -> Deepfake:
+        says, header = route.deepfake
+        if header and asker.peer(self.settings.trusts).trusted:
+            return route.deepfake.of(asker.field(header))
+        return says
+
     def doubt(self, head: RequestHead, upstream: UpstreamSettings, *, changed: bool) -> None:
         """Tell the operator, once an upstream, where a signature of the client's own cannot hold; ``changed``: its body
         is no longer the client's."""
@@ -210,44 +231,24 @@ class Service:
         if why and self.counts.is_new(f"signature {upstream.name}"):
             log.warning("upstream %s: %s", upstream.name, why)
 
-    async def close(self) -> None:
-        """Close connections and the ledger; what is under way fails, what is written stays."""
+    async def close(self, beside: Iterable["Service"] = ()) -> None:
+        """Close connections, processes and the ledger, but for those that Services ``beside`` work with too; what is
+        under way fails, what is written stays."""
+        others = list(beside)
+        kept = {id(one) for other in others for one in (*other.upstreams.values(), other.workshop, other.ledger)}
         for one in self.upstreams.values():
-            await one.aclose()
-        self.workshop.close()
-        if self.ledger is not None:
+            if id(one) not in kept:
+                await one.aclose()
+        if id(self.workshop) not in kept:
+            await asyncio.to_thread(self.workshop.close)  # it waits for its processes to end
+        if self.ledger is not None and id(self.ledger) not in kept:
             self.ledger.close()
 
 
-def service(settings: Settings, keys: Keys, ledger: Ledger | None) -> Service:
-    """Put a Service together."""
-    limits = settings.limits
-    dialects = {
-        name: {one.name: one.spoken_by(upstream.server) for one in settings.dialects[name]}
-        for name, upstream in settings.upstreams.items()
-    }
-    return Service(
-        settings=settings,
-        keys=keys,
-        ledger=ledger,
-        upstreams={name: _upstream(settings, name) for name in settings.upstreams},
-        sockets={name: Sockets(_target(settings, name)) for name in settings.upstreams},
-        operator=Operator(
-            issuer=Issuer(settings.provider_id, keys.sealing, settings.system, settings.system_version),
-            name=settings.provider_name,
-            notices=Notices(settings.known_words),
-            digest=(lambda text: keys.hash("text", text.encode("utf-8", "surrogatepass"))) if ledger else None,
-        ),
-        memory=Memory(limits.total_memory),
-        workshop=Workshop(Studio(settings.font, limits.pixels), cores(), limits.work_waiting, limits.work_time),
-        bounds=Bounds(limits.whole_body, limits.record),
-        counts=Counts(),
-        policy=settings.policy_set.short_digest.encode(),
-        media=_linked_media(settings, keys),
-        dialects=dialects,
-        _finders={name: finder(spoken.values()) for name, spoken in dialects.items()},
-        _harmless=settings.harmless,
-    )
+def _language(asker: Client) -> str:
+    """The Accept-Language value; one that is longer than any honest one says nothing."""
+    language = asker.field(b"accept-language")
+    return language.decode("latin-1") if len(language) <= _LONGEST_LANGUAGE else ""
 
 
 def _trace_id(traceparent: bytes) -> str:
@@ -256,36 +257,3 @@ def _trace_id(traceparent: bytes) -> str:
     if len(parts) < 4 or len(parts[1]) != 32 or set(parts[1]) == {"0"} or not set(parts[1]) <= set("0123456789abcdef"):
         return ""
     return parts[1]
-
-
-def _linked_media(settings: Settings, keys: Keys) -> "LinkedMedia | None":
-    if not any(route.urls in ("rewrite", "inline") for route in settings.routes):
-        return None
-    # Imported here: what fetches takes longer to import than the rest of the proxy, and few need it.
-    from proxy.fetch import Fetcher
-    from proxy.linked_media import LinkedMedia
-    from proxy.links import Links
-
-    limits, public_url = settings.limits, settings.public_url
-    links = Links(keys, public_url, limits.link) if public_url is not None else None
-    return LinkedMedia(settings.routes, links, Fetcher(limits.fetch, limits.fetch_time))
-
-
-def _upstream(settings: Settings, name: str) -> client.Upstream:
-    upstream = settings.upstreams[name]
-    opened = client.open(_target(settings, name), "httpx" if upstream.transport == "httpx" else "http11")
-    return opened if upstream.sign is None else signed(opened, name, upstream.url, upstream.sign)
-
-
-def _target(settings: Settings, name: str) -> client.Target:
-    upstream, limits = settings.upstreams[name], settings.limits
-    return client.Target(
-        url=upstream.url,
-        connect_timeout=limits.connect,
-        first_byte_timeout=limits.first_byte,
-        idle_timeout=limits.idle,
-        keep_alive=upstream.keep_alive,
-        max_connections=upstream.max_connections,
-        header_limit=limits.headers,
-        proxy=upstream.proxy,
-    )

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -28,6 +27,8 @@ from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_
 from proxy.settings_parts import LedgerSettings, Limits, Route, UpstreamSettings
 from proxy.settings_policies import PolicyFolder, route_faults
 from proxy.settings_signing import Signing, read_signing
+from proxy.settings_tokens import TokenSettings, token_faults, token_settings
+from proxy.settings_sources import policy_folder
 from proxy.source import SourceError, read
 
 __all__ = [
@@ -72,6 +73,7 @@ class Settings:
     font: bytes = field(repr=False)
     system: str = ""
     system_version: str = ""
+    tokens: TokenSettings = TokenSettings()
     known_words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,12 +100,14 @@ class Settings:
         return any(address in network for network in self.trusted_peers)
 
 
-def load(config_path: Path) -> Settings:
-    """The settings of a configuration file; paths in it start from its folder. SettingsError with all faults."""
+def load(config_path: Path, before: PolicySet | None = None, *, secrets: bool = True) -> Settings:
+    """The settings of a configuration file; paths in it start from its folder. ``before``: policies that were in force,
+    and whose words must stay known. SettingsError with all faults. Without ``secrets``, keys that sign are not asked
+    for: settings to look at, with which nobody can serve."""
     try:
         source = read(config_path)
     except SourceError as error:
-        raise SettingsError([str(error)]) from None
+        raise SettingsError([error]) from None
     data, faults = only_text_keys(source.data)
     config = None
     try:
@@ -114,8 +118,8 @@ def load(config_path: Path) -> Settings:
     font, wrong = read_font(data, config_path.parent)
     if wrong:
         faults.append(Fault(("font",), wrong))
-    policies = PolicyFolder(_policy_folder(data, config_path.parent), font)
-    policies.check_against(data)
+    policies = PolicyFolder(policy_folder(data, config_path.parent), font)
+    policies.check_words(before)
     if policies.fault:
         faults.append(Fault(("policies",), policies.fault))
     faults += route_faults(data, policies)
@@ -127,8 +131,10 @@ def load(config_path: Path) -> Settings:
     for name, upstream in config.upstreams.items() if config is not None else ():
         dialects[name], found = tables.spoken(upstream.overrides)
         faults += [Fault(("upstreams", name, "overrides", *one.path), one.message, one.key) for one in found]
-        signings[name], found = read_signing(upstream.sign, config_path.parent, os.environ)
+        environment = os.environ if secrets else None
+        signings[name], found = read_signing(upstream.sign, config_path.parent, environment)
         faults += [Fault(("upstreams", name, "sign", *one.path), one.message) for one in found]
+    policies.check_against(data, tables.kinds(dialects.values()))
     rules: list[Rules] = []
     if config is not None and not faults and not policies.errors:
         for index, route in enumerate(config.routes):
@@ -136,6 +142,8 @@ def load(config_path: Path) -> Settings:
                 rules.append(policies.set.rules(route.policies))
             except PolicyError as error:
                 faults += [Fault(("routes", index, "policies"), fault.message) for fault in error.faults]
+    if config is not None:
+        faults += token_faults(token_settings(config.tokens, config_path.parent))
     if config is not None and config.public_url is None:
         message = "rewrite needs public_url, at the top of this file: the address at which clients reach the proxy"
         faults += [
@@ -145,18 +153,26 @@ def load(config_path: Path) -> Settings:
         ]
     if config is not None:
         faults += _impossible_sockets(config)
+    if config is not None and config.ledger is None:
+        faults += [Fault(("ledger",), message) for message in dict.fromkeys(map(_unkept, rules)) if message]
     errors = [*placed(source, faults), *policies.errors, *tables.errors]
     if config is None or font is None or errors:
-        raise SettingsError(map(str, errors))
+        raise SettingsError(errors)
     folder = config_path.resolve().parent
     return _settings(config, policies.set, rules, dialects, signings, tables.harmless, font, folder)
 
 
-def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str = "127.0.0.1:8080") -> Settings:
+def from_flags(
+    upstream: str,
+    provider: str,
+    policy: Iterable[str],
+    listen: str = "127.0.0.1:8080",
+    before: PolicySet | None = None,
+) -> Settings:
     """The settings of the one-line form: one upstream for every path, and what is needed besides in the current folder.
 
-    Policies are those of the folder ``policies`` where there is one, else those that come with the program.
-    SettingsError with all faults, each led by the option that it is about.
+    Policies are those of the folder ``policies`` where there is one, else those that come with the program; ``before``
+    as in load. SettingsError with all faults, each led by the option that it is about.
     """
     faults: list[str] = []
     for option, value, check in (
@@ -179,8 +195,10 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
         "upstreams": {ONLY_UPSTREAM: {"url": upstream}},
         "routes": [{"path": ONLY_ROUTE, "upstream": ONLY_UPSTREAM, "policies": list(names)}],
     }
-    policies = PolicyFolder(_policy_folder(data, Path()), shipped.font())
-    policies.check_against(data)
+    policies = PolicyFolder(policy_folder(data, Path()), shipped.font())
+    tables = TableFolder()
+    policies.check_against(data, tables.kinds())
+    policies.check_words(before)
     if policies.fault:
         faults.append(f"--policy: {policies.fault}")
     faults += [f"--policy: {fault.message}" for fault in route_faults(data, policies)]
@@ -193,18 +211,17 @@ def from_flags(upstream: str, provider: str, policy: Iterable[str], listen: str 
             faults += [f"--policy: {fault.message}" for fault in error.faults]
     if faults:
         raise SettingsError(faults)
-    tables = TableFolder()
     dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
     config = ConfigFile.model_validate(data)
     return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), folder)
 
 
-def _policy_folder(data: Any, folder: Path) -> Path:
-    named = data.get("policies") if isinstance(data, dict) else None
-    if isinstance(named, str):
-        return folder / named
-    beside = folder / "policies"
-    return beside if beside.is_dir() else shipped.policies()
+def _unkept(rules: Rules) -> str:
+    """Why a ledger is needed for these rules; empty where it is not."""
+    asking = [policy.id for policy in rules.policies if any(rule.retention for rule in policy.rules)]
+    if not asking:
+        return ""
+    return f"{' and '.join(asking)} asks for records to be kept (retention), and `off` keeps none"
 
 
 def _impossible_sockets(config: ConfigFile) -> Iterable[Fault]:
@@ -255,6 +272,8 @@ def _settings(
                 fits=match_path(route.path),
                 urls=route.urls,
                 media_hosts=route.media_hosts,
+                mode=route.mode,
+                deepfake=route.deepfake,
             )
             for route, one in zip(config.routes, rules, strict=True)
         ),
@@ -269,4 +288,5 @@ def _settings(
         font=font,
         system=system.name or "",
         system_version=system.version or "",
+        tokens=token_settings(config.tokens, folder),
     )

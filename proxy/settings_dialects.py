@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from proxy.dialects.errors import Fault as TableFault
 from proxy.dialects.find import Finder
 from proxy.dialects.table import harmless, parse_dialect
 from proxy.policy.errors import Fault
-from proxy.settings_faults import SettingsError, placed
+from proxy.policy.facts import KINDS
+from proxy.settings_faults import SettingsError, nearest, placed
 from proxy.shipped import dialect_sources
 from proxy.source import Source, SourceError, listed, read
 
 __all__ = [
     "HARMLESS",
+    "LABELLED_FILE",
     "Table",
     "TableFolder",
     "dialect_folder",
@@ -37,6 +39,8 @@ __all__ = [
 
 # The one file among the tables that is no dialect's: requests whose answers need no label, whoever answers them.
 HARMLESS = "harmless"
+# What `countermark label` puts in the place of a dialect's name.
+LABELLED_FILE = "file"
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
@@ -124,6 +128,15 @@ class TableFolder:
             faults += [Fault((name, *fault.path), fault.message, fault.key) for fault in found]
         return tuple(dialects.values()), faults
 
+    def kinds(self, spoken: Iterable[Iterable[Dialect]] = ()) -> dict[str, frozenset[str]]:
+        """The kinds of content that answers may hold, by the dialect's name as rules ask for it; ``spoken`` are the
+        dialects of each upstream. A table that is broken may hold anything."""
+        found: dict[str, frozenset[str]] = {LABELLED_FILE: frozenset({"image"})}
+        found |= dict.fromkeys(self._broken, frozenset(KINDS))
+        for dialect in (*(table.dialect for table in self.tables.values()), *chain.from_iterable(spoken)):
+            found[dialect.name] = found.get(dialect.name, frozenset()) | dialect.kinds
+        return found
+
 
 def dialect_folder(data: Any, folder: Path) -> Path | None:
     """The folder of dialects that a configuration in ``folder`` names, if it does. ``data`` need not be sound."""
@@ -145,7 +158,7 @@ def shipped_tables(*, examples: bool = False) -> tuple[Mapping[str, Table], list
             else:
                 tables[source.path.stem] = read_table(source)
         except DialectError as error:
-            raise SettingsError(map(str, placed(source, told(source, error.faults)))) from None
+            raise SettingsError(placed(source, told(source, error.faults))) from None
     return tables, rows
 
 
@@ -164,12 +177,6 @@ def overlaid(below: Any, above: Any) -> Any:
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     return below | {name: overlaid(below.get(name), value) for name, value in above.items()}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean x?)`` for a dialect's name, or where all of them are told: they are too many for a message."""
-    near = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else " (countermark dialect list shows them all)"
 
 
 def told(source: Source, faults: Iterable[TableFault]) -> Iterator[Fault]:

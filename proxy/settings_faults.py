@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,7 @@ from proxy.policy.reader import closest, key_fault, named
 from proxy.settings_model import ConfigFile
 from proxy.source import Source, SourceError
 
-__all__ = ["SettingsError", "config_faults", "only_text_keys", "placed"]
+__all__ = ["SettingsError", "config_faults", "nearest", "only_text_keys", "placed"]
 
 # pydantic's type of error -> what we say; {value} is what stands in the file.
 MESSAGES = {
@@ -29,10 +30,13 @@ MESSAGES = {
 
 
 class SettingsError(ValueError):
-    """A configuration that cannot be used. ``faults``: all that is wrong, each as ``file:line:column: message``."""
+    """A configuration that cannot be used. ``faults``: all that is wrong, each as ``file:line:column: message``;
+    ``errors``: those that have such a place."""
 
-    def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, faults: Iterable[str | SourceError]) -> None:
+        told = tuple(faults)
+        self.faults = tuple(map(str, told))
+        self.errors = tuple(fault for fault in told if isinstance(fault, SourceError))
         super().__init__("\n".join(self.faults))
 
 
@@ -46,6 +50,12 @@ def _with_name(fault: Fault) -> str:
     """The message, led by the keys down to the value at fault; the place says which member of a list it is."""
     name = ".".join(step for step in fault.path if isinstance(step, str))
     return f"{name}: {fault.message}" if name and not fault.key else fault.message
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean x?)`` for a dialect's name, or where all of them are told: they are too many for a message."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else " (countermark dialect list shows them all)"
 
 
 def only_text_keys(data: Any, path: tuple[Any, ...] = ()) -> tuple[Any, list[Fault]]:

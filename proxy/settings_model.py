@@ -30,8 +30,10 @@ from proxy.media_hosts import MediaHost, read_media_host
 from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
+from proxy.settings_deepfake import UNKNOWN, DeepfakeKey
 from proxy.settings_quantities import Bytes, Pixels, Seconds
 from proxy.settings_signing import SignFile
+from proxy.settings_tokens import TokensFile
 
 __all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
 
@@ -216,6 +218,16 @@ class UpstreamFile(_Section):
         return self
 
 
+class MediaHostFile(_Section):
+    """One of ``media_hosts`` that may lie in a private network, for the JSON Schema: ``read_media_host`` reads it."""
+
+    host: StrictStr = Field(description="a host, with a port where it is not the usual one")
+    private: StrictBool = Field(default=False, description="it may lie in a private network")
+
+
+AMediaHost = Annotated[MediaHost, PlainValidator(read_media_host, json_schema_input_type=StrictStr | MediaHostFile)]
+
+
 class RouteFile(_Section):
     """One of ``routes``."""
 
@@ -225,7 +237,9 @@ class RouteFile(_Section):
     unclaimed: Literal["pass", "refuse"] = "pass"
     websockets: Literal["refuse", "pass"] = "refuse"
     urls: Literal["refuse", "rewrite", "inline", "pass"] = "refuse"
-    media_hosts: tuple[Annotated[MediaHost, PlainValidator(read_media_host)], ...] = ()
+    mode: Literal["enforce", "observe"] = "enforce"
+    deepfake: DeepfakeKey = UNKNOWN
+    media_hosts: tuple[AMediaHost, ...] = ()
 
     @model_validator(mode="after")
     def _fetching_needs_hosts(self) -> RouteFile:
@@ -285,6 +299,9 @@ class ConfigFile(_Section):
     font: StrictStr | None = None
     identity: IdentityFile = IdentityFile()
     trusted_peers: tuple[Annotated[Network, PlainValidator(_network)], ...] = ()
-    ledger: Annotated[LedgerFile | None, BeforeValidator(_off)] = LedgerFile()
+    tokens: TokensFile = TokensFile()
+    ledger: Annotated[
+        LedgerFile | None, BeforeValidator(_off, json_schema_input_type=LedgerFile | Literal["off", False] | None)
+    ] = LedgerFile()
     keys: StrictStr = "keys/"
     limits: LimitsFile = LimitsFile()

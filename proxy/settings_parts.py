@@ -10,6 +10,7 @@ from proxy.media_hosts import MediaHost
 from proxy.origin import origin
 from proxy.policy.patterns import Match
 from proxy.policy.policies import Rules
+from proxy.settings_deepfake import UNKNOWN, DeepfakeFact
 from proxy.settings_signing import Signing
 
 __all__ = ["LedgerSettings", "Limits", "Route", "UpstreamSettings"]
@@ -42,7 +43,9 @@ class UpstreamSettings:
 @dataclass(frozen=True, slots=True)
 class Route:
     """Which upstream serves a path, and under which policies. ``fits`` takes a path as ``plain_path`` spells it;
-    ``urls`` is what becomes of media that an answer hands out as URLs, ``media_hosts`` from where they are fetched."""
+    ``urls`` is what becomes of media that an answer hands out as URLs, ``media_hosts`` from where they are fetched.
+    ``mode``: whether policies are carried out, or everything passes as it comes and records say what they would do;
+    ``deepfake``: whether what is made here may be one."""
 
     path: str
     upstream: UpstreamSettings
@@ -53,6 +56,8 @@ class Route:
     fits: Match
     urls: Literal["refuse", "rewrite", "inline", "pass"]
     media_hosts: tuple[MediaHost, ...]
+    mode: Literal["enforce", "observe"] = "enforce"
+    deepfake: DeepfakeFact = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

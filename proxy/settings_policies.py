@@ -6,39 +6,43 @@ can be drawn with the font that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from proxy.policy.errors import Fault, PolicyError
-from proxy.policy.model import BadgeTerms, Policy
+from proxy.policy.examples import check_examples
+from proxy.policy.lost_words import gone, lost_words, unlisted
+from proxy.policy.model import BadgeTerms, Policy, VideoTerms
 from proxy.policy.parse import parse
 from proxy.policy.patterns import path_faults
 from proxy.policy.policies import PolicySet
 from proxy.policy.reach import unreachable
 from proxy.policy.reader import closest
-from proxy.settings_faults import placed
+from proxy.policy.vocabulary import FACTS
+from proxy.settings_faults import nearest, placed
 from proxy.source import Source, SourceError, listed, read
 
 __all__ = ["PolicyFolder", "route_faults"]
 
 
 class PolicyFolder:
-    """The policies of one folder, and all that is wrong with them, the words included that ``font`` cannot draw; None
-    looks at no words.
+    """The policies of one folder, or of one file, and all that is wrong with them, the words included that ``font``
+    cannot draw; None looks at no words.
 
     ``names`` are those of the files, sound or not; ``errors`` have their places; ``fault`` is about the folder itself.
     """
 
     def __init__(self, path: Path, font: bytes | None) -> None:
         self._font = font
+        self._path = path
         self.errors: list[SourceError] = []
         self.fault = ""
         self._read: dict[str, tuple[Policy, Source]] = {}
         self.names: list[str] = []
         try:
-            files = listed(path, "policy")
+            files = [path] if path.is_file() else listed(path, "policy")
         except FileNotFoundError:
             self.fault = (
                 f"there is no folder {path}: leave the key out to use the policies that come with the program, or put "
@@ -60,8 +64,9 @@ class PolicyFolder:
         """All sound policies."""
         return PolicySet({name: policy for name, (policy, _) in self._read.items()})
 
-    def check_against(self, data: Any) -> None:
-        """Note the conditions of policies in use that ask for upstreams or routes which ``data`` does not have."""
+    def check_against(self, data: Any, kinds: Mapping[str, frozenset[str]]) -> None:
+        """Note the conditions of policies in use that no response meets: they ask for upstreams or routes that ``data``
+        does not have, or for dialects that are not there or never hold such content. ``kinds``: what each may hold."""
         routes = _routes(data)
         known = {
             "upstream": _upstreams(data),
@@ -78,7 +83,27 @@ class PolicyFolder:
                         if one not in there:
                             message = f"the configuration has no {fact} {one}{closest(one, there)}"
                             faults.append(Fault(("rules", index, "when", fact), message))
-            self.errors += placed(source, faults)
+            self.errors += placed(source, [*faults, *_unspoken(policy, kinds)])
+
+    def check_dialects(self, kinds: Mapping[str, frozenset[str]]) -> None:
+        """Note the same of dialects alone, in all policies."""
+        for policy, source in self._read.values():
+            self.errors += placed(source, _unspoken(policy, kinds))
+
+    def failing_examples(self) -> list[SourceError]:
+        """What the sound policies, each alone on a route, decide otherwise than their examples say."""
+        return [error for policy, source in self._read.values() for error in placed(source, check_examples(policy))]
+
+    def check_words(self, before: PolicySet | None) -> None:
+        """Note the words that ``before`` knew and these policies do not, each in the file of the policy that had them;
+        nothing as long as one of the files is no policy, for it may hold them."""
+        if before is None or self.fault or len(self._read) < len(self.names):
+            return
+        for name, words in lost_words(before, self.set).items():
+            if name in self._read:
+                self.errors += placed(self._read[name][1], [unlisted(words)])
+            else:
+                self.errors.append(SourceError(self._path / f"{name}.yaml", 1, 1, gone(words)))
 
     def _add(self, file: Path) -> None:
         try:
@@ -117,17 +142,36 @@ def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:
         yield Fault(("routes", index, "path"), f"no request reaches {path}: {names} always comes first")
 
 
+def _unspoken(policy: Policy, kinds: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
+    """Rules that ask for dialects which are not there, or whose answers never hold what the rules speak about."""
+    fact = FACTS["dialect"]
+    for index, rule in enumerate(policy.rules):
+        at = ("rules", index, "when", "dialect")
+        patterns = dict(rule.when).get("dialect", ())
+        held: set[str] = set()
+        for pattern in patterns:
+            fits = fact.match(pattern)
+            fitting = [kinds[name] for name in kinds if fits(fact.plain(name))]
+            held.update(*fitting)
+            if not fitting:
+                yield Fault(at, f"no dialect is called {pattern}{nearest(pattern, kinds)}")
+        if held and held.isdisjoint(rule.kinds):
+            asked, there = " or ".join(rule.kinds), " and ".join(sorted(held))
+            yield Fault(at, f"no response is ever {asked} here: {', '.join(patterns)} answers with {there}")
+
+
 def _glyph_faults(policy: Policy, font: bytes) -> Iterator[Fault]:
     # Drawing is not needed to read settings, and its library takes time to load: only when there are words to draw.
     from proxy.media.drawing.letters import missing_glyphs
 
     for index, rule in enumerate(policy.rules):
-        if isinstance(rule.notice, BadgeTerms):
+        badge = rule.notice.badge if isinstance(rule.notice, VideoTerms) else rule.notice
+        if isinstance(badge, BadgeTerms):
             at = ("rules", index, "notice")
             drawn: list[tuple[tuple[str | int, ...], str]]
-            drawn = [((*at, "words", language), words) for language, words in rule.notice.words.by_language]
-            if rule.notice.mark is not None:
-                drawn.append(((*at, "mark"), f"AI {rule.notice.mark.upper()}"))
+            drawn = [((*at, "words", language), words) for language, words in badge.words.by_language]
+            if badge.mark is not None:
+                drawn.append(((*at, "mark"), f"AI {badge.mark.upper()}"))
             for path, words in drawn:
                 missing = missing_glyphs(font, words)
                 if missing:

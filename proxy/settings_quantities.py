@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import Field, PlainValidator
 
 from proxy.policy.reader import named
 
@@ -43,6 +44,11 @@ def _seconds(value: object) -> float:
     return _quantity(value, _SECONDS, "600 s")
 
 
-Bytes = Annotated[int, PlainValidator(_bytes)]
-Pixels = Annotated[int, PlainValidator(_pixels)]
-Seconds = Annotated[float, PlainValidator(_seconds)]
+def _spelling(units: Iterable[str]) -> Any:
+    """How an amount is written, for the JSON Schema of the configuration."""
+    return Annotated[str, Field(pattern=rf"^\d+(\.\d+)? ?({'|'.join(units)})$")]
+
+
+Bytes = Annotated[int, PlainValidator(_bytes, json_schema_input_type=_spelling(_BYTES))]
+Pixels = Annotated[int, PlainValidator(_pixels, json_schema_input_type=_spelling(_PIXELS))]
+Seconds = Annotated[float, PlainValidator(_seconds, json_schema_input_type=_spelling(_SECONDS))]

@@ -93,14 +93,17 @@ class SignFile(BaseModel):
     credentials: Annotated[CredentialsFile, BeforeValidator(_mapping)] = CredentialsFile()
 
 
-def read_signing(sign: SignFile, folder: Path, environment: Mapping[str, str]) -> tuple[Signing | None, list[Fault]]:
+def read_signing(
+    sign: SignFile, folder: Path, environment: Mapping[str, str] | None
+) -> tuple[Signing | None, list[Fault]]:
     """How to sign, with the keys read, or None where nothing is to be signed; and what is wrong, with paths that begin
-    below ``sign``. Paths of files start from ``folder``."""
+    below ``sign``. Paths of files start from ``folder``. Without an ``environment`` no key is asked for, and none is
+    there."""
     if sign.scheme == "none":
         alone = sign == SignFile()
         return None, [] if alone else [Fault(("scheme",), "must be sigv4 or tc3, for what stands beside it")]
-    faults = [*_faults(sign)]
-    if faults:
+    faults = [*_faults(sign), *(_unknown_profile(sign) if environment is not None else ())]
+    if faults or environment is None:
         return None, faults
     keys: dict[str, str] = {}
     for name in ("key_id", "secret", "token"):
@@ -141,11 +144,12 @@ def _faults(sign: SignFile) -> Iterator[Fault]:
         yield Fault(("credentials", "profile"), "stands in place of key_id and secret: say one of the two")
     elif importlib.util.find_spec("botocore") is None:
         yield Fault(("scheme",), "sigv4 needs botocore: install countermark[aws]")
-    elif held.profile is not None:
-        yield from _unknown_profile(held.profile)
 
 
-def _unknown_profile(profile: str) -> Iterator[Fault]:
+def _unknown_profile(sign: SignFile) -> Iterator[Fault]:
+    profile = sign.credentials.profile
+    if profile is None or next(_faults(sign), None) is not None:
+        return
     from proxy.signing_sigv4 import profiles  # the extra may be missing, and few need it
 
     try:

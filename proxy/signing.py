@@ -102,7 +102,7 @@ def broken(head: RequestHead, url: str, *, changed: bool) -> str:
     if head.value(b"host").lower() != origin(url).authority:
         why = "their host is ours, and not the upstream's"
     elif changed:
-        why = "our labels are cut out of earlier turns"
+        why = "our labels are cut out of earlier turns, or the upstream's own watermark is turned on"
     else:
         return ""
     return (

@@ -3,7 +3,7 @@
 The law: what the route does not let pass is refused before the upstream hears of it. The client's handshake goes
 upstream as it came, so the two agree on subprotocols and extensions themselves, and frames pass as they are, pings and
 close codes too. Only a socket whose pictures are labelled offers no extensions: compressed frames cannot be read.
-Whatever passes without a label is counted.
+Whatever passes without a label is counted. On a route that observes (``mode: observe``) every socket passes as it is.
 
     the route says `websockets: refuse`, or knows no label for it and says `unclaimed: refuse`     501, 403
     it is no handshake                                                                             400
@@ -19,11 +19,14 @@ from proxy.account import Account, Unrecorded
 from proxy.bounds import Lease
 from proxy.client import Client, HandedOver
 from proxy.framing.websocket import accept
+from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import failed
 from proxy.labelling.mark import mark, terms
+from proxy.labelling.medium import UNASKED
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
+from proxy.labelling.metadata import CARRIERS
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.socket import Passage, SocketLabeller, ended, keep
@@ -55,8 +58,8 @@ class _ClientSide(Side, HandedOver):
 class WebSocket:
     """One of them. ``account`` is its record's, where it leaves one."""
 
-    __slots__ = ("_bridge", "_claim", "_client", "_decision", "_done", "_labelled", "_lease", "_route", "_service",
-                 "account")  # fmt: skip
+    __slots__ = ("_bridge", "_claim", "_client", "_decision", "_done", "_labelled", "_lease", "_passed", "_route",
+                 "_service", "account")  # fmt: skip
 
     _bridge: Bridge
 
@@ -68,6 +71,7 @@ class WebSocket:
         self._lease = lease
         self._decision: Decision | None = None  # where a rule asks for anything
         self._done: Done | None = None
+        self._passed = Outcome.PASSED, UNASKED
         self._labelled = 0
         self.account: Account | None = None
 
@@ -75,10 +79,11 @@ class WebSocket:
         """Relay it, or refuse it. Raises what the relay's table names as long as the client's handshake is open."""
         client, route = self._client, self._route
         known = self._claim.dialect is not None and bool(self._claim.dialect.socket)
-        if route.websockets == "refuse":
+        refuses = route.mode == "enforce"
+        if route.websockets == "refuse" and refuses:
             message = "this route relays no WebSockets (websockets: refuse): what they carry could pass unlabelled"
             await client.refuse(501, "websocket", message)
-        elif not known and route.unclaimed == "refuse":
+        elif not known and route.unclaimed == "refuse" and refuses:
             self._service.counts.refused += 1
             message = "this is no WebSocket whose messages the proxy can label, and the route refuses such paths"
             await client.refuse(403, "unclaimed", message)
@@ -92,10 +97,12 @@ class WebSocket:
     def _account_for(self) -> None:
         """It will leave a record: decide, and write its first entry while the upstream is asked."""
         service, client, asked = self._service, self._client, Asked()
-        decision = service.decide(self._claim, asked, streaming=True)["image"]
+        decision = service.decide(self._claim, asked, client, streaming=True)["image"]
         peer = client.peer(service.settings.trusts).address
         self.account = service.account(client.head, self._claim, asked, {"image": decision}, peer=peer)
-        if decision.acts:
+        if decision.acts and self._route.mode == "observe":
+            self._passed = Outcome.OBSERVED, "its pictures would be labelled; what a WebSocket carries is not looked at"
+        elif decision.acts:
             self._decision = decision
             service.workshop.check()
             self.account.open()
@@ -138,7 +145,7 @@ class WebSocket:
                 raise BadResponse("the upstream agreed to an extension that nobody offered")
             down = await self._labeller(self._decision, agreed.head, headers)
         elif self.account is not None:
-            await self.account.settle(Outcome.PASSED, "no rule asks for anything", status=SWITCHING)
+            await self.account.settle(*self._passed, status=SWITCHING)
         else:
             self._unlabelled(headers)
         hand_over = client.socket
@@ -160,12 +167,12 @@ class WebSocket:
         assert dialect is not None
         language = self._client.field(b"accept-language").decode("latin-1")
         agreed = terms({"image": decision}, language, trusted=self._route.upstream.labels == "trusted")
-        marked = mark(service.operator, agreed, account.id)
+        seconds = account.at // 1_000_000_000
+        marked = mark(service.operator, agreed, account.id, Making(seconds))
         self._done = done = Done(marked, marked.aigc.compact().encode())
-        done.forgo("body")
+        done.forgo(*CARRIERS)
         account.answered()
         await account.opened()
-        seconds = account.at // 1_000_000_000
         headers += fields.ours(done, head.headers, model="", policy=service.policy, seconds=seconds)
         return SocketLabeller(dict(dialect.socket), done, service.bounds.record)
 
@@ -174,7 +181,8 @@ class WebSocket:
         counts.sockets += 1
         if counts.is_new(f"websocket {path}"):
             log.warning("unclaimed: WebSocket /%s passes without a label", path[:512])
-        headers.append((fields.STATUS, b"unclaimed"))
+        if self._route.mode == "enforce":
+            headers.append((fields.STATUS, b"unclaimed"))
 
     # What the bridge asks for, of a socket that is labelled.
 

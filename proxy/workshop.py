@@ -32,7 +32,7 @@ _START: Final = "import sys; sys.path[:] = sys.argv[1:]; from proxy.worker impor
 _SHARED: Final = ("PATH", "PYTHON", "LD_", "DYLD_", "MALLOC_", "SYSTEMROOT")  # as their names begin
 _STARTING: Final = 60.0  # seconds: no part of the time that a picture has
 # They go to all processes of a terminal, or of a service; what becomes of ours is decided here.
-_OURS: Final = {signal.SIGINT, signal.SIGTERM}
+_OURS: Final = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
 
 
 class _Ended(Exception):

@@ -4,7 +4,8 @@
     async with process(upstream.url) as here: ...    # in one of its own, whose memory can be measured
 
 What is given by name goes into the configuration's section of that name; ``upstream`` and ``route`` are those of the
-only upstream and the only route. ``on_failure="pass"`` says so in the policy.
+only upstream and the only route. ``on_failure="pass"`` says so in the policy, ``own`` is the only policy in its place.
+``watched=0.02`` looks every 20 ms whether the files in ``here.folder`` were edited.
 """
 
 import asyncio
@@ -19,10 +20,11 @@ from typing import Any
 import yaml
 
 from proxy.app import App, app
+from proxy.configuration import InFile
 from proxy.record.exchange import Record
 from proxy.server import Server
 from proxy.service import Service
-from proxy.settings import load
+from proxy.watch import Watch
 from tests.command import ROOT
 
 PROVIDER = "TEST-LABS"
@@ -53,6 +55,7 @@ class Here(_Listening):
 
     app: App
     server: Server
+    folder: Path
 
     @property
     def service(self) -> Service:
@@ -80,9 +83,9 @@ class Here(_Listening):
         return self.records
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
     """Wait for what nobody tells of."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.002)
 
@@ -108,15 +111,18 @@ class Elsewhere(_Listening):
         return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
 
 
-def configure(folder: Path, url: str, *, on_failure: str = "block", **sections: Any) -> Path:
-    """A configuration file in ``folder`` for one upstream; its path."""
+def configure(folder: Path, url: str, *, on_failure: str = "block", own: str | None = None, **sections: Any) -> Path:
+    """A configuration file in ``folder`` for one upstream; its path. ``own``: the text of the only policy."""
     policies = folder / "policies"
     policies.mkdir()
-    for policy in (ROOT / "policies").glob("*.yaml"):
+    for policy in (ROOT / "policies").glob("*.yaml") if own is None else ():
         text = policy.read_text(encoding="utf-8").replace("on_failure: block", f"on_failure: {on_failure}")
         (policies / policy.name).write_text(text, encoding="utf-8")
+    if own is not None:
+        (policies / "own.yaml").write_text(own, encoding="utf-8")
     upstream = {"url": url, **sections.pop("upstream", {})}
-    route = {"path": "/**", "upstream": "models", "policies": ["cn-gb45438"], **sections.pop("route", {})}
+    names = ["cn-gb45438" if own is None else "own"]
+    route = {"path": "/**", "upstream": "models", "policies": names, **sections.pop("route", {})}
     whole = {
         "provider": {"id": PROVIDER, "name": "Test Labs"},
         "listen": "127.0.0.1:0",
@@ -133,17 +139,18 @@ def configure(folder: Path, url: str, *, on_failure: str = "block", **sections: 
 
 
 @asynccontextmanager
-async def countermark(url: str, **sections: Any) -> AsyncIterator[Here]:
+async def countermark(url: str, *, watched: float = 0.0, **sections: Any) -> AsyncIterator[Here]:
     """A Countermark in front of ``url``, in this process and this event loop."""
     with tempfile.TemporaryDirectory(prefix="countermark-") as folder:
-        application = app(load(configure(Path(folder), url, **sections)))
+        watch = Watch(InFile(configure(Path(folder), url, **sections)))
+        application = app(watch.load(), watch if watched else None, watched)
         server = Server(application)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup()
         assert server.started
         try:
-            yield Here(server.address, application, server)
+            yield Here(server.address, application, server, Path(folder))
         finally:
             # What Server.shutdown does, without its pauses of a tenth of a second.
             for one in server.servers:

@@ -3,7 +3,8 @@
 A case has sections, each under a line ``--- name``:
 
     policy      the decision, where it is not the usual one: position (start, end, both, none), metadata, on_failure;
-                also trusted (the upstream's labels are believed), server (its kind), record and body (bounds, bytes)
+                also trusted (the upstream's labels are believed), server (its kind), record and body (bounds, bytes);
+                or rules for texts, in the language of policies, with the client's wish
     request     the request's body; without it, one that asks for one answer
     sent        the body that goes upstream, where it differs from the request's
     upstream    the answer's body as it comes
@@ -12,8 +13,8 @@ A case has sections, each under a line ``--- name``:
 
 A text is taken as it stands, the line end before the next section included. Where it must hold what an editor would
 lose, or what would hide the point, there are tokens: ⟨cr⟩, ⟨bom⟩, ⟨ff⟩ (any byte in hex), ⟨x*500⟩ (500 times x), ⟨eof⟩
-(the section ends here), ⟨P⟩ and ⟨S⟩ (prefix and suffix, as JSON writes them), ⟨aigc⟩ (the label of the answer), ⟨same⟩
-(the upstream's bytes), ⟨words⟩ (the notice, plain).
+(the section ends here), ⟨P⟩ and ⟨S⟩ (prefix and suffix, as JSON writes them), ⟨aigc⟩ (the label of the answer),
+⟨statement⟩ (its statement), ⟨same⟩ (the upstream's bytes), ⟨words⟩ (the notice, plain).
 """
 
 import json
@@ -27,7 +28,19 @@ import yaml
 from proxy.framing.json_text import quote
 from proxy.labelling.plan import Bounds
 from proxy.labelling.request import read
-from tests.labelling.answers import CHAT, OPERATOR, PREFIX, SUFFIX, WORDS, Sent, answer, cuttings, decision, marked
+from tests.labelling.answers import (
+    CHAT,
+    OPERATOR,
+    PREFIX,
+    SUFFIX,
+    WORDS,
+    Sent,
+    answer,
+    cuttings,
+    decision,
+    decision_of,
+    marked,
+)
 
 CASES = {path.stem: path for path in sorted((Path(__file__).parent / "cases").glob("*.case"))}
 SECTIONS = {"about", "policy", "request", "sent", "upstream", "expected", "outcome"}
@@ -39,6 +52,8 @@ POLICY: dict[str, Any] = {
     "server": "openai",
     "record": 4096,
     "body": 100_000,
+    "rules": [],
+    "wish": "",
 }
 REQUEST = b'{"model":"m","messages":[]}'
 
@@ -96,13 +111,17 @@ def test_case(name: str) -> None:
     read_as = read(CHAT.spoken_by(policy["server"]), OPERATOR.notices, request)
     assert (raw(case["sent"]) if "sent" in case else request) == read_as.body
     position = None if policy["position"] == "none" else policy["position"]
-    mark = marked(decision(position, policy["metadata"], policy["on_failure"]), trusted=policy["trusted"])
+    decided = decision(position, policy["metadata"], policy["on_failure"])
+    if policy["rules"]:
+        decided = decision_of(policy["rules"], policy["wish"])
+    mark = marked(decided, trusted=policy["trusted"])
     upstream = raw(case["upstream"])
     bounds = Bounds(policy["body"], policy["record"])
     for chunks in cuttings(upstream):
         sent = answer(chunks, asked=read_as.asked, with_mark=mark, bounds=bounds, media_type=_media_type(upstream))
         assert case["outcome"] == told(sent)
-        expected = raw(case["expected"], same=upstream, aigc=sent.done.aigc_json)
+        statement = mark.statement().encode()
+        expected = raw(case["expected"], same=upstream, aigc=sent.done.aigc_json, statement=statement)
         if sent.blocked:
             assert expected.startswith(sent.data)
             assert not upstream or sent.data != upstream

@@ -55,6 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -98,6 +99,23 @@ def test_an_answer_place_by_place(folder: Path) -> None:
     at = shown.index("choices[0].message.content")
     assert shown[at + 1 : at + 3] == ['- "Hello"', '+ "【人工智能生成】\\n\\nHello"']
     assert shown[shown.index("AIGC") + 1].startswith('+ {"Label": "1", "ContentProducer": "YOUR-NAME"')
+
+
+def test_a_statement_is_tried_out_too(folder: Path) -> None:
+    own = "policy: own\ntitle: Own\nas_of: 2026-01-31\nsources: []\n"
+    rule = "rules: [{id: text, when: {kind: text}, clause: '-', metadata: [statement]}]\n"
+    write(folder, "stating/policies/own.yaml", own + rule)
+    config = (
+        'provider: {id: ACME, system: {name: Chat, version: "2"}}\nupstreams: {models: {url: "http://127.0.0.1:9"}}\n'
+    )
+    write(folder, "stating/config.yaml", config + "routes: [{path: /**, upstream: models, policies: [own]}]\n")
+    said = dialect("test", "openai.chat", "--body", "chat.json", "--config", "stating/config.yaml")
+    assert (0, True) == (said.exit_code, "metadata only" in said.stdout)
+    shown = [line.strip() for line in said.stdout.splitlines()]
+    added = shown[shown.index("ai_disclosure") + 1].removeprefix("+ ")
+    assert "system_name" in added
+    assert "created_at" in added
+    assert not [line for line in shown if line.startswith("AIGC")]
 
 
 def test_an_answer_from_stdin_and_its_request(folder: Path) -> None:

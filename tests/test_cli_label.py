@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from proxy.cli import commands
 from proxy.keys import Keys
 from proxy.label.aigc import Aigc
 from proxy.label.seal import verify
-from proxy.media import formats
+from proxy.media import formats, png
 from tests.command import COMMAND, PATIENCE, ROOT, environment, run, running
 
 SAMPLES = ROOT / "tests" / "samples"
@@ -95,6 +96,34 @@ def test_as_a_person_runs_it(folder: Path) -> None:
     assert verify(sealing, "ACME", written.produce_id, "1", written.reserved_code1)
     assert before == (folder / "a.png").read_bytes()
     assert pixels(folder / "a.png") != pixels(folder / "a.labelled.png")
+
+
+@pytest.mark.parametrize(("metadata", "labels_in_it"), [("[statement]", 0), ("[statement, xmp, body]", 1)])
+def test_the_statement_says_who_labels_and_when(folder: Path, metadata: str, labels_in_it: int) -> None:
+    (folder / "policies" / "own.yaml").write_text(POLICY.replace("[xmp, body, header]", metadata), encoding="utf-8")
+    (folder / "config.yaml").write_text(f"public_url: https://ai.example.com\n{CONFIG}", encoding="utf-8")
+    said = label("a.png", "--config", "config.yaml", "--json")
+    assert (0, "") == (said.exit_code, said.stderr)
+    done = json.loads(said.stdout)
+    data = (folder / "a.labelled.png").read_bytes()
+    ((text,),) = [carrier.disclosures for carrier in png.carriers(data)]
+    stated = json.loads(text)
+    assert labels_in_it == len(labels(folder / "a.labelled.png"))
+    assert {
+        "ai_generated": True,
+        "mode": "created",
+        "provider_name": "TEST-LABS",
+        "provider_id": "TEST-LABS",
+        "system_name": "Painter",
+        "system_version": "2",
+        "created_at": stated["created_at"],
+        "content_id": done["produce_id"],
+        "computer_resource_id": "https://ai.example.com",
+        "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+        "policy": {"set": done["policy_set"][:16], "names": ["own"]},
+    } == stated
+    assert 0 <= done["at"] / 1e9 - datetime.fromisoformat(stated["created_at"]).timestamp() < 60
+    assert ["badge", *["xmp"] * labels_in_it, "statement"] == done["placed"]
 
 
 def test_one_file_that_fails_stops_no_other(folder: Path) -> None:
@@ -383,3 +412,12 @@ def test_an_interruption_leaves_only_whole_files(folder: Path) -> None:
     assert 0 < len(done) < len(names)
     assert [1] * len(done) == [len(labels(folder / name)) for name in done]
     assert there == sorted(os.listdir(folder))
+
+
+def test_what_its_maker_has_labelled_is_left_alone_where_policy_preserves_it(folder: Path) -> None:
+    (folder / "policies" / "own.yaml").write_text(POLICY.replace("rules:", "role: preserve\nrules:"), encoding="utf-8")
+    shutil.copy(SAMPLES / "manifest.png", folder / "c.png")
+    done = label("a.png", "c.png", "--config", "config.yaml")
+    assert done.stdout.splitlines()[1] == "c.png: not labelled: it is left as its maker has labelled it"
+    assert not (folder / "c.labelled.png").exists()
+    assert labels(folder / "a.labelled.png")

@@ -72,6 +72,7 @@ def test_for_programs(folder: Path) -> None:
         "media_type": "image/png",
         "size": [96, 64],
         "labels": 1,
+        "statements": 0,
         "agree": True,
         "carriers": [
             {
@@ -95,6 +96,7 @@ def test_for_programs(folder: Path) -> None:
                     "AISystemUsed": ["Painter"],
                     "AISystemVersionUsed": ["2"],
                 },
+                "statements": [],
             }
         ],
         "c2pa": False,
@@ -112,6 +114,40 @@ def test_a_label_is_found_in_any_place_and_format(sample: Path) -> None:
     assert {"7642551196644884771"} == {
         label["AIGC"]["ProduceID"] for carrier in seen["carriers"] for label in carrier["labels"]
     }
+
+
+SAID = {"ai_generated": True, "provider_name": "甲", "model": {"id": "m"}}
+
+
+def test_a_statement_is_shown_by_its_members(folder: Path) -> None:
+    bare = (folder / "bare.png").read_bytes()
+    both = Statement(LABEL, disclosure=json.dumps(SAID))
+    (folder / "both.png").write_bytes(png.write(bare, both))
+    (folder / "alone.png").write_bytes(png.write(bare, both._replace(aigc=None)))
+    (folder / "odd.png").write_bytes(png.write(bare, Statement(None, disclosure="none of yours")))
+    said = show("both.png", "alone.png", "odd.png")
+    assert said.exit_code == 0
+    first, *_ = said.stdout.splitlines()
+    assert first == "both.png: image/png, 96 x 64 pixels, 1 label, 1 statement"
+    assert said.stdout.endswith("""\
+alone.png: image/png, 96 x 64 pixels, no label, 1 statement
+  iTXt XML:com.adobe.xmp
+    DigitalSourceType    http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia
+    a statement
+    ai_generated         true
+    provider_name        甲
+    model                {"id": "m"}
+  no C2PA manifest
+odd.png: image/png, 96 x 64 pixels, no label, 1 statement
+  iTXt XML:com.adobe.xmp
+    DigitalSourceType    http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia
+    a statement
+    (no JSON object)     none of yours
+  no C2PA manifest
+""")
+    alone, odd = map(json.loads, show("alone.png", "odd.png", "--json").stdout.splitlines())
+    assert (0, 1, [SAID]) == (alone["labels"], alone["statements"], alone["carriers"][0]["statements"])
+    assert ["none of yours"] == odd["carriers"][0]["statements"]
 
 
 def test_labels_that_disagree(folder: Path) -> None:

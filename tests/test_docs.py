@@ -6,26 +6,35 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from proxy.cli_catalogue import as_markdown
-from proxy.settings import load
+from proxy.policy.facts import KINDS, Facts
+from proxy.policy.parse import parse
+from proxy.policy.policies import Rules
 from proxy.settings_dialects import shipped_tables
 from proxy.shipped import sample
-from tests.command import PATIENCE, ROOT, direct, run, running
+from proxy.source import read
+from tests.command import COMMAND, PATIENCE, ROOT, Running, direct, environment, run, running
 from tests.scripted import Received, Wire, scripted
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Written by the program.
-BEFORE_APIS, APIS, AFTER_APIS = re.split(r"<!-- (?:APIs: .*|end of APIs) -->\n", README)
-PROSE = re.sub(r"```.*?```", "", BEFORE_APIS + AFTER_APIS, flags=re.DOTALL)
+# Tables that nobody writes by hand.
+TABLES = r"<!-- (APIs|laws): .*? -->\n(.*?)<!-- end of \1 -->\n"
+WRITTEN = dict(re.findall(TABLES, README, re.DOTALL))
+BY_HAND = re.sub(TABLES, "", README, flags=re.DOTALL)
+PROSE = re.sub(r"```.*?```", "", BY_HAND, flags=re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
@@ -35,9 +44,16 @@ def blocks(language: str) -> list[str]:
 
 SERVE_ONE_LINE = "countermark serve --upstream http://127.0.0.1:8000 --provider YOUR-NAME --policy cn-gb45438"
 SERVE_FILE = "countermark serve --config config.yaml"
+CONFIG, OURS = blocks("yaml")
+(BEGIN,) = [block for block in blocks("sh") if block.startswith("countermark init")]
+(TRY,) = [block for block in blocks("sh") if block.startswith("countermark check")]
 (DIALECT,) = [block for block in blocks("sh") if block.startswith("countermark dialect")]
 (FILES,) = [block for block in blocks("sh") if block.startswith("countermark label")]
 (CURL,) = [block for block in blocks("sh") if block.startswith("curl")]
+
+(RETIRED,) = re.findall(r"`(retired_words: [^`]+)`", PROSE)
+
+KEYS = ("schema", "policy")
 
 # Every command that the README shows, with the test that runs it.
 RUN_BY = {
@@ -45,7 +61,8 @@ RUN_BY = {
     "pip install -e '.[test]' && pytest": "test_the_two_commands_are_those_of_the_clean_machine",
     CURL.strip(): "test_the_answer_that_the_readme_shows_is_real",
     SERVE_ONE_LINE: "test_the_ways_to_serve_serve",
-    SERVE_FILE: "test_the_ways_to_serve_serve",
+    **dict.fromkeys(BEGIN.splitlines(), "test_the_guide_works_word_for_word"),
+    **dict.fromkeys(TRY.splitlines(), "test_the_guide_works_word_for_word"),
     **dict.fromkeys(FILES.splitlines(), "test_files_are_labelled_and_shown"),
     **dict.fromkeys(DIALECT.splitlines(), "test_the_dialects_are_shown"),
     "docker build --tag countermark .": "test_packaging, as far as it goes without an engine",
@@ -59,7 +76,7 @@ def test_every_command_is_run_by_a_test() -> None:
 
     assert commands == set(RUN_BY)
     inline = {code for code in re.findall(r"`([^`]+)`", PROSE) if code.startswith("countermark ")}
-    assert inline == {"countermark demo --once"}
+    assert inline == {"countermark demo --once", f"countermark {shlex.join(KEYS)}"}
 
 
 def test_the_two_commands_are_those_of_the_clean_machine() -> None:
@@ -102,28 +119,17 @@ async def _answer(request: Received, wire: Wire) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [SERVE_ONE_LINE, SERVE_FILE], ids=["one line", "file"])
-async def test_the_ways_to_serve_serve(tmp_path: Path, command: str) -> None:
-    """And the Python that the README shows beside them gets a labelled answer."""
+async def test_the_one_line_serves(tmp_path: Path) -> None:
+    """And the Python that the README shows beside it gets a labelled answer."""
     (python,) = blocks("python")
     async with scripted(_answer) as upstream:
-        (config,) = blocks("yaml")
-        (tmp_path / "config.yaml").write_text(config.replace("http://127.0.0.1:8000", upstream.url), encoding="utf-8")
-        _, *arguments = shlex.split(command.replace("http://127.0.0.1:8000", upstream.url))
+        _, *arguments = shlex.split(SERVE_ONE_LINE.replace("http://127.0.0.1:8000", upstream.url))
 
         def talk() -> str:
             with running(tmp_path, *arguments, "--listen", "127.0.0.1:0") as serving:
-                url = serving.line("listens on").split("listens on ")[1].split()[0]
-                said = subprocess.run(
-                    [sys.executable, "-c", python.replace("http://127.0.0.1:8080", url)],
-                    capture_output=True,
-                    text=True,
-                    timeout=PATIENCE,
-                    check=False,
-                    env=direct() | {"OPENAI_API_KEY": "made-up"},
-                )
+                said = _python(python, _address(serving))
                 assert serving.stop() == 0
-            return said.stdout + said.stderr
+            return said
 
         said = await asyncio.to_thread(talk)
 
@@ -131,12 +137,78 @@ async def test_the_ways_to_serve_serve(tmp_path: Path, command: str) -> None:
     assert upstream.received[0].value(b"authorization") == b"Bearer made-up"
 
 
-def test_the_configuration_in_the_readme_is_one(tmp_path: Path) -> None:
-    (config,) = blocks("yaml")
-    (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("bash"), reason="the commands are typed into bash")
+async def test_the_guide_works_word_for_word(tmp_path: Path) -> None:
+    trial = tmp_path / "trial"
+    config, ours = trial / "config.yaml", trial / "policies" / "ours.yaml"
+    *tries, serve = (shlex.split(command)[1:] for command in TRY.splitlines())
 
-    assert len(load(tmp_path / "config.yaml").routes) == 2
-    assert _keys(yaml.safe_load(config)) <= _keys(yaml.safe_load(sample().read_text(encoding="utf-8"))) | {"pictures"}
+    def follow(upstream: str) -> None:
+        command = f'countermark() {{ {shlex.join(COMMAND)} "$@"; }}; {BEGIN}'
+        subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True, env=environment(), capture_output=True)
+        config.write_text(CONFIG.replace("http://127.0.0.1:8000", upstream), encoding="utf-8")
+        ours.write_text(_with_the_block(ours.read_text(encoding="utf-8"), OURS), encoding="utf-8")
+
+        said = [run(trial, *arguments) for arguments in tries]
+        assert [(0, ""), (0, ""), (1, "")] == [(one.returncode, one.stderr) for one in said]  # 1: there is a difference
+        for one, told in zip(said, ("examples hold", "ours/drafts", "【AI生成草稿】"), strict=True):
+            assert told in one.stdout
+        assert "retired_words" in json.loads(run(trial, *KEYS).stdout)["properties"]
+
+        with running(trial, *serve, "--listen", "127.0.0.1:0") as serving:
+            url = _address(serving)
+            assert _ask(url, "draft-2") == "Hello"
+            assert _record(trial / "countermark.db")["outcome"] == "observed"
+            _edit(config, "mode: observe", "mode: enforce")
+            serving.line("is in force")
+            assert _ask(url, "draft-2") == "【AI生成草稿】\n\nHello\n\n【AI生成草稿】"
+            assert _ask(url, "other") == "【人工智能生成】\n\nHello"
+            _edit(ours, "草稿", "初稿", times=2)
+            assert "【AI生成草稿】" in serving.line("retired_words")
+            assert _ask(url, "draft-2") == "【AI生成草稿】\n\nHello\n\n【AI生成草稿】"
+            _edit(ours, "retired_words: []", RETIRED)
+            serving.line("is in force")
+            assert _ask(url, "draft-2") == "【AI生成初稿】\n\nHello\n\n【AI生成初稿】"
+            assert serving.stop() == 0
+
+    async with scripted(_answer) as upstream:
+        await asyncio.to_thread(follow, upstream.url)
+
+
+def _with_the_block(policy: str, block: str) -> str:
+    """A policy with what a block of the guide shows: its name, its rules before the others, its examples likewise."""
+    _, name, *lists = re.split(r"^(?=policy:|rules:|examples:)", block, flags=re.MULTILINE)
+    policy = re.sub(r"^policy: \S+", name.strip(), policy, flags=re.MULTILINE)
+    for part in lists:
+        key, _, _ = part.partition("\n")
+        policy = re.sub(rf"^{key}\n", part, policy, flags=re.MULTILINE)
+    return policy
+
+
+def _edit(file: Path, old: str, new: str, times: int = 1) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == times
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _ask(url: str, model: str) -> str:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=PATIENCE, trust_env=False).json()
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def _record(ledger: Path) -> Any:
+    """The only one there is; of what is only observed it is kept when the answer has left."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with closing(sqlite3.connect(ledger)) as database:
+            bodies = database.execute("SELECT body FROM entries").fetchall()
+        if bodies:
+            ((body,),) = bodies
+            return json.loads(body)
+        time.sleep(0.05)
+    raise AssertionError("no record was kept")
 
 
 def test_the_keys_that_the_prose_names_are_keys() -> None:
@@ -176,12 +248,24 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_it_can_be_read_in_one_sitting() -> None:
-    assert len((BEFORE_APIS + AFTER_APIS).splitlines()) <= 220
+    assert len(BY_HAND.splitlines()) <= 220
 
 
 def test_the_table_of_apis_is_that_of_the_tables() -> None:
     """To write it anew: put what ``countermark dialect list --markdown`` says between the two comments."""
-    assert APIS.strip() == as_markdown([table.dialect for table in shipped_tables(examples=True)[0].values()])
+    expected = as_markdown([table.dialect for table in shipped_tables(examples=True)[0].values()])
+    assert expected == WRITTEN["APIs"].strip()
+
+
+def test_the_table_of_laws_is_what_the_policies_decide() -> None:
+    """To write it anew: put what is expected between the two comments."""
+    expected = ["| policy | | text | pictures | sound | video | documents |", "|---|---|---|---|---|---|---|"]
+    for file in sorted((ROOT / "policies").glob("*.yaml")):
+        policy = parse(read(file).data, file.stem)
+        cells = [_seen(Rules([policy]), kind) for kind in KINDS]
+        expected.append(f"| [`{policy.id}`](policies/{file.name}) | {policy.title} | {' | '.join(cells)} |")
+
+    assert "\n".join(expected) == WRITTEN["laws"].strip()
 
 
 def test_files_are_labelled_and_shown(tmp_path: Path) -> None:
@@ -200,6 +284,18 @@ def test_the_dialects_are_shown(tmp_path: Path) -> None:
         said = run(tmp_path, *shlex.split(command)[1:])
         assert (0, "") == (said.returncode, said.stderr)
         assert "openai.chat" in said.stdout
+
+
+def _seen(rules: Rules, kind: str) -> str:
+    """What people notice of a label on content of this kind, in few words."""
+    first = Facts(kind, output="plain" if kind == "text" else "")
+    mark = {"text": "words", "document": "words", "audio": "heard"}.get(kind, "badge")
+    decided = rules.decide(first)
+    if decided.notice is None:
+        return "metadata" if decided.metadata else ""
+    if rules.decide(first._replace(deepfake="no")).notice is None:
+        return f"{mark}, on deep fakes"
+    return f"{mark}, once" if rules.decide(first._replace(informed=True)).notice is None else mark
 
 
 def _names(tree: str) -> set[str]:
@@ -233,3 +329,19 @@ def _within(shown: Any, real: Any) -> bool:
     if isinstance(shown, str) and shown.endswith("..."):
         return bool(real.startswith(shown.removesuffix("...").rstrip()))
     return bool(shown == real)
+
+
+def _address(serving: Running) -> str:
+    return serving.line("listens on").split("listens on ")[1].split()[0]
+
+
+def _python(program: str, url: str) -> str:
+    said = subprocess.run(
+        [sys.executable, "-c", program.replace("http://127.0.0.1:8080", url)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env=direct() | {"OPENAI_API_KEY": "made-up"},
+    )
+    return said.stdout + said.stderr

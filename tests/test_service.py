@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from proxy.assembly import service
 from proxy.counts import LONGEST_PATH, Counts
 from proxy.keys import Keys
 from proxy.labelling.message import Headers, RequestHead
-from proxy.service import Claim, Service, service
+from proxy.service import Claim, Service
 from proxy.settings import load
 from tests.chats import CHAT, asks, chat
 from tests.downstream import ask

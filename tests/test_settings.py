@@ -51,7 +51,8 @@ rules:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    (tmp_path / "policies").mkdir()
+    shutil.copy(ROOT / "policies" / "cn-gb45438.yaml", tmp_path / "policies")
     return tmp_path
 
 
@@ -99,7 +100,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
     assert route.upstream == upstream
     assert route.policies == ("cn-gb45438",)
     assert (route.unclaimed, route.websockets) == ("pass", "refuse")
-    assert (route.urls, route.media_hosts) == ("refuse", ())
+    assert (route.urls, route.media_hosts, route.mode) == ("refuse", (), "enforce")
     assert settings.known_words == settings.policy_set.every_words
     assert "【人工智能生成】" in settings.known_words
 
@@ -117,7 +118,7 @@ upstreams:
 routes:
   - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse,
      urls: rewrite, media_hosts: ["*.Images.example.com", "[::1]:9000", {host: images.internal, private: true}]}
-  - {path: /v1/*, upstream: models, policies: [], websockets: pass}
+  - {path: /v1/*, upstream: models, policies: [], websockets: pass, mode: observe}
 policies: policies
 identity: {tenant: X-Api-Key}
 trusted_peers: [10.0.0.0/8, 192.0.2.7, "2001:db8::/32"]
@@ -157,6 +158,7 @@ limits:
     }
     assert settings.public_url == "https://ai.example.com/models"
     assert [route.websockets for route in settings.routes] == ["refuse", "pass"]
+    assert [route.mode for route in settings.routes] == ["enforce", "observe"]
     assert [(route.urls, route.media_hosts) for route in settings.routes] == [
         (
             "rewrite",
@@ -197,11 +199,21 @@ def test_no_ledger(folder: Path, ledger: str) -> None:
     assert load(write(folder, f"{SOUND}ledger: {ledger}\n")).ledger is None
 
 
+def test_records_that_a_policy_asks_for_are_kept(folder: Path) -> None:
+    policy = folder / "policies" / "cn-gb45438.yaml"
+    text = policy.read_text(encoding="utf-8")
+    policy.write_text(f"retention: 190 days\n{text}", encoding="utf-8")
+    expected = "ledger: cn-gb45438 asks for records to be kept (retention), and `off` keeps none"
+    (fault,) = faults(write(folder, f"{SOUND}ledger: off\n"))
+    assert fault.endswith(f":9: {expected}")
+    assert load(write(folder, SOUND)).ledger is not None
+
+
 def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
     sample = (ROOT / "config.yaml").read_text(encoding="utf-8")
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
     expected = [
-        "config.yaml:11:7: provider.id: EXAMPLE-REPLACE-ME is the sample's placeholder: put your own "
+        "config.yaml:12:7: provider.id: EXAMPLE-REPLACE-ME is the sample's placeholder: put your own "
         "27-character provider code (GB 45438), or your name without spaces"
     ]
     assert expected == faults(write(tmp_path, sample))
@@ -406,6 +418,10 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             route_with("urls: block"),
         ),
         (
+            ["5:55: routes.mode: must be 'enforce' or 'observe', not the text 'watch'"],
+            route_with("mode: watch"),
+        ),
+        (
             [
                 "5:55: routes.urls: rewrite needs public_url, at the top of this file: the address at which clients "
                 "reach the proxy"
@@ -526,9 +542,14 @@ def test_words_are_checked_against_the_font_that_draws_them(folder: Path) -> Non
     assert isinstance(latin, BytesIO)
     (folder / "latin.ttf").write_bytes(latin.getvalue())
     path = write(folder, f"{SOUND}font: latin.ttf\n")
+    policy = (folder / "policies" / "cn-gb45438.yaml").read_text(encoding="utf-8").splitlines()
+    badges = [(number, line) for number, line in enumerate(policy, 1) if "zh: AI生成" in line]
     expected = [
-        "policies/cn-gb45438.yaml:66:13: rules.notice.words.zh: the font has no 生 成 to draw 'AI生成' with",
+        f"policies/cn-gb45438.yaml:{number}:{line.index('AI生成') + 1}: rules.notice.words.zh: "
+        "the font has no 生 成 to draw 'AI生成' with"
+        for number, line in badges
     ]
+    assert len(expected) == 2  # on pictures and on video
     assert expected == faults(path)
     shutil.rmtree(folder / "policies")
     (folder / "policies").mkdir()
@@ -622,7 +643,7 @@ def test_policies_beside_come_before_those_that_come_along(tmp_path: Path, monke
         ("--upstream: must be an address such as http://127.0.0.1:8000", {"upstream": "127.0.0.1:8000"}),
         ("--provider: provider 'Acme Ltd' ", {"provider": "Acme Ltd"}),
         (f"--provider: {PLACEHOLDER} is the sample's placeholder", {"provider": PLACEHOLDER}),
-        ("--policy: there is no policy cn (there is cn-gb45438)", {"policy": ["cn"]}),
+        ("--policy: there is no policy cn (there is cn-gb45438, eu-ai-act-50, ", {"policy": ["cn"]}),
         ("--listen: must be host:port such as 127.0.0.1:8080, not the text '80'", {"listen": "80"}),
     ],
 )

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from proxy.assembly import service
 from proxy.dialects.find import readings
 from proxy.dialects.table import finder
 from proxy.keys import Keys
 from proxy.labelling.message import RequestHead
-from proxy.service import service
 from proxy.settings import Settings, SettingsError, from_flags, load
 from proxy.settings_dialects import overlaid, shipped_tables
 

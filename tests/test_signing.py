@@ -22,6 +22,7 @@ from proxy.settings_signing import Signing
 from proxy.signing import Credentials, Outgoing, broken, whose, without_credentials
 from tests.chats import CHAT, asks, chat
 from tests.downstream import ask, connected
+from tests.own_marks import forcing
 from tests.running import NOTICE, configure, countermark
 from tests.scripted import Received, Wire, scripted
 from tests.signatures import Proof, aws, tencent
@@ -248,6 +249,22 @@ async def test_tencents_hunyuan(transport: str) -> None:
     assert request.json()["Messages"][0]["Content"] == "Hello"
     assert request.value(b"x-tc-version") == b"2023-09-01"
     assert b"SECRET-OF-THEIRS" not in b"".join(value for _, value in request.headers)
+
+
+async def test_a_request_is_signed_as_it_goes_with_the_upstreams_own_mark_forced(tmp_path: Path) -> None:
+    async def picture(request: Received, wire: Wire) -> None:
+        await wire.json({"Response": {"JobId": "1", "RequestId": "1"}})
+
+    fields = [*THEIRS, (b"x-tc-action", b"SubmitTextToImageJob")]
+    sections = forcing(tmp_path, "openai")
+    async with (
+        scripted(picture) as upstream,
+        countermark(upstream.url, **sections | {"upstream": {"sign": TC3}}) as here,
+    ):
+        answer = await ask(here.address, "POST", b"/", b'{"Prompt":"a cat","LogoAdd":0}', fields)
+    (request,) = upstream.received
+    assert (answer.status, request.body) == (200, b'{"Prompt":"a cat"}')
+    assert tencent(request, SECRET).key_id == KEY_ID
 
 
 FORM = (b"content-type", b"multipart/form-data; boundary=b")

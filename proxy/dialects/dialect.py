@@ -172,12 +172,29 @@ class Continuation:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """A member of a request, by the names on the way to it, that says whether the upstream puts in a mark of its own.
+
+    It does where the member is ``value`` (JSON text), or where there is none, if that is empty. It counts for requests
+    for which all of ``when`` holds, and for these kinds of server; empty: every server. With a ``field`` (in lower
+    case) in place of names: where the request's head has no such field.
+    """
+
+    names: Names
+    value: bytes = b""
+    when: tuple[Condition, ...] = ()
+    servers: tuple[str, ...] = ()
+    field: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRules:
     """What is read from a request in JSON.
 
     ``stream`` is the field that asks for a stream, ``streams`` what holds where it is absent. ``strip`` finds the
     assistant's earlier texts; ``drop_empty``: what is empty without our notice goes with it. ``modes``: how the text of
-    a stream is said, by what the request says.
+    a stream is said, by what the request says. ``watermark``: what turns the upstream's own marks on. ``begins`` are
+    kinds of content that a request asks for and another answer holds.
     """
 
     model: Path | None = None
@@ -189,6 +206,8 @@ class RequestRules:
     machine: tuple[Claim, ...] = ()
     continuation: tuple[Continuation, ...] = ()
     modes: tuple[tuple[Condition, Mode], ...] = ()
+    watermark: tuple[Flag, ...] = ()
+    begins: tuple[MediaKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +216,8 @@ class Match:
     ``{model}`` is a ``*`` that the model's name stands in, ``{model:glob}`` another glob that it does.
 
     ``stored`` says that the answer is kept and may be read again: it gets the same ids each time; ``streams`` that it
-    is a stream, ``resumed`` that it goes on from where the client has read. ``headers`` and ``query`` are what the
-    request must have, by name in lower case and value,
+    is a stream, ``resumed`` that it goes on from where the client has read, ``alters`` that what is in it is an edit of
+    what the client sent. ``headers`` and ``query`` are what the request must have, by name in lower case and value,
     ``without`` parameters of the query that it must not have. ``servers``: the kinds of upstream that answer so; empty:
     any.
     """
@@ -208,6 +227,7 @@ class Match:
     stored: bool = False
     streams: bool = False
     resumed: bool = False
+    alters: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     without: tuple[tuple[str, str], ...] = ()
@@ -256,11 +276,11 @@ class Dialect:
     cannot: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     kinds: frozenset[Kind] = field(init=False)
-    """The kinds of content that its answers hold."""
+    """The kinds of content that its answers hold, or that its requests begin."""
 
     def __post_init__(self) -> None:
         texts = any(rule.text is not None for rule in self.body + self.stream)
-        kinds: set[Kind] = {"text"} if texts else set()
+        kinds: set[Kind] = {*self.request.begins, *(("text",) if texts else ())}
         if self.lines:  # the answers in a file may be of any dialect
             kinds |= {"text", "image", "audio", "video"}
         for rule in self.media:
@@ -278,6 +298,7 @@ class Dialect:
             self.request,
             machine=tuple(claim for claim in self.request.machine if not claim.servers or server in claim.servers),
             continuation=tuple(one for one in self.request.continuation if not one.servers or server in one.servers),
+            watermark=tuple(flag for flag in self.request.watermark if not flag.servers or server in flag.servers),
         )
         matches = tuple(match for match in self.matches if not match.servers or server in match.servers)
         return replace(self, matches=matches, request=request)

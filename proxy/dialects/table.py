@@ -1,5 +1,6 @@
 """A dialect's YAML table, as plain data, made into a Dialect; every fault is found at once, with its place."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from proxy.dialects.dialect import (
     Claim,
     Continuation,
     Dialect,
+    Flag,
     Key,
     Match,
     MediaRule,
@@ -25,6 +27,7 @@ from proxy.dialects.find import Finder
 from proxy.dialects.paths import parse_path
 from proxy.dialects.table_model import (
     ExampleFile,
+    FlagFile,
     HarmlessFile,
     MatchFile,
     MediumFile,
@@ -96,6 +99,7 @@ def _match(match: MatchFile) -> Match:
         stored=match.stored,
         streams=match.streams,
         resumed=match.resumed,
+        alters=match.alters,
         headers=tuple((name.lower(), value) for name, value in match.headers.items()),
         query=tuple(match.query.items()),
         without=tuple(match.without.items()),
@@ -157,7 +161,17 @@ def _request(request: RequestFile) -> RequestRules:
             Continuation(one.claim, one.text, one.of, tuple(one.servers)) for one in request.continuation
         ),
         modes=tuple((one.claim, one.mode) for one in request.modes),
+        watermark=tuple(map(_flag, request.watermark)),
+        begins=tuple(request.begins),
     )
+
+
+def _flag(flag: FlagFile) -> Flag:
+    if flag.drop_header:
+        return Flag((), servers=tuple(flag.servers), field=flag.drop_header.lower().encode())
+    names = flag.drop or flag.member or ""
+    value = json.dumps(flag.to, separators=(",", ":")).encode() if flag.member else b""
+    return Flag(tuple(names.split(".")), value, tuple(flag.when), tuple(flag.servers))
 
 
 def _example(example: ExampleFile) -> Example:

@@ -3,6 +3,7 @@
 The models read and check one table by itself. What the keys mean stands with the classes of ``dialect.py``.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
@@ -68,6 +69,14 @@ def _member_path(value: str) -> str:
     return value
 
 
+def _json(value: object) -> object:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is nothing that JSON can say") from None
+    return value
+
+
 def _terminal(value: str) -> str:
     if not value.startswith(("data: ", "event: ", '"')):
         raise ValueError(
@@ -80,11 +89,14 @@ APath = Annotated[Path, PlainValidator(_path)]
 ANamePath = Annotated[Path, PlainValidator(lambda value: _names_only(_path(value)))]
 ASpan = Annotated[Path, PlainValidator(lambda value: _begins_with_name(_path(value)))]
 ACondition = Annotated[Condition, PlainValidator(_condition)]
-Conditions = Annotated[list[ACondition], BeforeValidator(_one_or_more)]
+# As a schema for editors has it; what is read by a function of ours is text there.
+OneOrMore = list[str] | str
+Conditions = Annotated[list[ACondition], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)]
 AKey = Annotated[str, PlainValidator(_spelled)]
 APattern = Annotated[str, BeforeValidator(_pattern)]
 AMember = Annotated[str, BeforeValidator(_member_path)]
 ATerminal = Annotated[str, BeforeValidator(_terminal)]
+AJson = Annotated[Any, BeforeValidator(_json)]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -100,6 +112,7 @@ class MatchFile(_Part):
     stored: bool = False
     streams: bool = False
     resumed: bool = False
+    alters: bool = False
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
     without: dict[str, str] = {}
@@ -119,7 +132,7 @@ class TextFile(_Part):
 
     when: Conditions = Field(default=[], alias="if")
     each: APath = parse_path("@")
-    key: Annotated[list[AKey], BeforeValidator(_one_or_more)] = []
+    key: Annotated[list[AKey], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)] = []
     text: ANamePath | None = None
     span: ASpan | None = None
     mode: Mode | None = None
@@ -128,7 +141,7 @@ class TextFile(_Part):
     close: APath | None = None
     create: ANamePath | None = None
     blank: list[ANamePath] = []
-    shift: list[Annotated[ShiftFile, BeforeValidator(_shift)]] = []
+    shift: list[Annotated[ShiftFile, BeforeValidator(_shift, json_schema_input_type=str | ShiftFile)]] = []
     unlabelled: list[ASpan] = []
 
     @model_validator(mode="after")
@@ -209,6 +222,29 @@ class ModeFile(_Part):
     mode: Mode
 
 
+class FlagFile(_Part):
+    """One of ``request.watermark``."""
+
+    when: Conditions = Field(default=[], alias="if")
+    member: AMember | None = Field(default=None, alias="set")
+    to: AJson = None
+    drop: AMember | None = None
+    drop_header: str | None = Field(default=None, min_length=1)
+    servers: list[str] = []
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "FlagFile":
+        if [self.member, self.drop, self.drop_header].count(None) != 2:
+            raise ValueError(
+                "say one of 'set', a member that turns the mark on, 'drop', one that turns it off, and 'drop_header'"
+            )
+        if (self.member is None) is ("to" in self.model_fields_set):
+            raise ValueError("'to' is what 'set' sets the member to: they go together")
+        if self.drop_header and self.when:
+            raise ValueError("a field of the head goes whatever the body says: 'if' has no meaning here")
+        return self
+
+
 class RequestFile(_Part):
     """``request``."""
 
@@ -221,6 +257,8 @@ class RequestFile(_Part):
     machine: list[ClaimFile] = []
     continuation: list[ContinuationFile] = []
     modes: list[ModeFile] = []
+    watermark: list[FlagFile] = []
+    begins: list[MediaKind] = []
 
 
 class ExampleFile(_Part):
@@ -263,7 +301,7 @@ class TableFile(_Part):
     silent: SilentFile = SilentFile()
     known: list[ACondition] = []
     errors: list[ACondition] = []
-    terminal: Annotated[list[ATerminal], BeforeValidator(_one_or_more)] = []
+    terminal: Annotated[list[ATerminal], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)] = []
     metadata: AMember | MemberFile | None = "AIGC"
     mode: Mode = "delta"
     think: tuple[str, str] | None = None

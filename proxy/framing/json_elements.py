@@ -22,7 +22,7 @@ def removals(data: bytes, document: Any, elements: Collection[Path]) -> list[Pla
     wanted: list[Path] = []
     for array, indexes in arrays.items():
         length = len(value(document, array))
-        for first, last in _runs(indexes):
+        for first, last in in_runs(indexes):
             runs.append((array, first, last, length))
             wanted += [(*array, at) for at in (first - 1, first, last, last + 1) if 0 <= at < length]
     found = spans(data, wanted)
@@ -36,7 +36,7 @@ def value(document: Any, path: Path) -> Any:
     return document
 
 
-def _runs(indexes: list[int]) -> list[tuple[int, int]]:
+def in_runs(indexes: list[int]) -> list[tuple[int, int]]:
     """Numbers in order as runs without a gap: the first and the last of each."""
     runs: list[tuple[int, int]] = []
     for at in indexes:

@@ -1,9 +1,10 @@
 """The label inside an XMP packet (ISO 16684-1), as practice guide TC260-PG-20259A places it in pictures.
 
-Law: one label, in one ``TC260:AIGC`` element that holds the bare object, beside one each of IPTC's properties
-(Photo Metadata 2025.1: ``DigitalSourceType``, ``AISystemUsed``, ``AISystemVersionUsed``); everything else in a packet
-that was there is kept to the byte, or to the letter where it was in UTF-16 or UTF-32: it is UTF-8 afterwards. Labels in
-either form, element or attribute, are read. Zeros behind a packet are no part of it.
+Law: one label, in one ``TC260:AIGC`` element that holds the bare object, one statement (see ``provenance``), as JSON in
+``countermark:Disclosure``, or both, beside one each of IPTC's properties (Photo Metadata 2025.1: ``DigitalSourceType``,
+``AISystemUsed``, ``AISystemVersionUsed``); everything else in a packet that was there is kept to the byte, or to the
+letter where it was in UTF-16 or UTF-32: it is UTF-8 afterwards. Labels in either form, element or attribute, are read.
+Zeros behind a packet are no part of it.
 A packet with a document type is refused: nothing honest needs entities here.
 """
 
@@ -15,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from proxy.label.aigc import KEYWORD, Aigc, parse
 from proxy.label.errors import LabelError, OversizeError
+from proxy.label.provenance import CREATED, SOURCE_TYPES
 
 MAX_PACKET = 1 << 20
 MAX_ELEMENTS = 20_000
@@ -22,8 +24,7 @@ MAX_ELEMENTS = 20_000
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-# Compared as strings by readers: http, not https.
-SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+OURS = "urn:countermark:disclosure:1"
 
 # What an upstream said about its own generation is more exact than what we can say; anything else does not hold for
 # generated content (a camera's "digitalCapture" echoed by a picture made from a photograph).
@@ -56,19 +57,23 @@ _RESOURCE = f"{RDF} resource"
 _SOURCE_TYPE = f"{IPTC_EXT} DigitalSourceType"
 _SYSTEM = f"{IPTC_EXT} AISystemUsed"
 _SYSTEM_VERSION = f"{IPTC_EXT} AISystemVersionUsed"
+DISCLOSURE = f"{OURS} Disclosure"
+_PROPERTIES = (_SOURCE_TYPE, _SYSTEM, _SYSTEM_VERSION, DISCLOSURE)
 
 
 class Statement(NamedTuple):
-    """What a packet says: the label, the IPTC term for how the picture came to be, the system that made it.
+    """What a packet says: the label, the IPTC term for how the picture came to be, the system that made it, and the
+    JSON text of ``provenance.statement``.
 
-    ``source_type`` is a term of the IPTC NewsCodes digital source types. An empty ``system`` or ``system_version``
-    is not said.
+    ``source_type`` is a term of the IPTC NewsCodes digital source types. An ``aigc`` that is None, and an empty
+    ``system``, ``system_version`` or ``disclosure``, is not said.
     """
 
-    aigc: Aigc
-    source_type: str = "trainedAlgorithmicMedia"
+    aigc: Aigc | None
+    source_type: str = CREATED
     system: str = ""
     system_version: str = ""
+    disclosure: str = ""
 
 
 @dataclass(slots=True)
@@ -84,9 +89,7 @@ class _Element:
 @dataclass(slots=True)
 class _Found:
     labels: list[str] = field(default_factory=list)
-    said: dict[str, list[str]] = field(
-        default_factory=lambda: {_SOURCE_TYPE: [], _SYSTEM: [], _SYSTEM_VERSION: []}  # by the properties' names
-    )
+    said: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _PROPERTIES})
     spans: list[Span] = field(default_factory=list)  # what a new label replaces
     about: str | None = None
     elements: int = 0
@@ -103,7 +106,7 @@ class _Found:
 
 
 def packet(statement: Statement, existing: bytes | None = None) -> bytes:
-    """A packet in UTF-8 that says the statement once: a new one, or ``existing`` with any older label replaced.
+    """A packet in UTF-8 that says the statement once: a new one, or ``existing`` with what is older replaced.
 
     Where ``existing`` already names a source type that means generated content, that one stays; so does the system that
     it names where the statement names none. LabelError where ``existing`` cannot be read (see ``every``).
@@ -152,7 +155,12 @@ def every(packet: bytes) -> tuple[Aigc, ...]:
 def properties(packet: bytes) -> dict[str, tuple[str, ...]]:
     """What a packet says by IPTC's properties, by their names; LabelError as for ``every``."""
     said = _scan(_clear(packet)).said
-    return {name.rpartition(" ")[2]: tuple(values) for name, values in said.items() if values}
+    return {name.rpartition(" ")[2]: tuple(said[name]) for name in _PROPERTIES if said[name] and name != DISCLOSURE}
+
+
+def disclosures(packet: bytes) -> tuple[str, ...]:
+    """Every statement in a packet, as it stands there, in order; LabelError as for ``every``."""
+    return tuple(_scan(_clear(packet)).said[DISCLOSURE])
 
 
 def read(packet: bytes) -> Aigc | None:
@@ -200,12 +208,22 @@ def _description(statement: Statement, source_type: str, about: str) -> str:
         "AISystemUsed": statement.system,
         "AISystemVersionUsed": statement.system_version,
     }
-    iptc = [f"<Iptc4xmpExt:{name}>{escape(text)}</Iptc4xmpExt:{name}>" for name, text in said.items() if text]
-    label = escape(statement.aigc.compact(), {chr(34): "&quot;"})
+    spaces, elements = "", []
+    if statement.aigc is not None:
+        spaces += f' xmlns:TC260="{TC260}"'
+        elements.append(f"<TC260:AIGC>{_escaped(statement.aigc.compact())}</TC260:AIGC>")
+    spaces += f' xmlns:Iptc4xmpExt="{IPTC_EXT}"'
+    elements += (f"<Iptc4xmpExt:{name}>{escape(text)}</Iptc4xmpExt:{name}>" for name, text in said.items() if text)
+    if statement.disclosure:
+        spaces += f' xmlns:countermark="{OURS}"'
+        elements.append(f"<countermark:Disclosure>{_escaped(statement.disclosure)}</countermark:Disclosure>")
     return (
-        f'<rdf:Description rdf:about={quoteattr(about)} xmlns:rdf="{RDF}" xmlns:TC260="{TC260}"'
-        f' xmlns:Iptc4xmpExt="{IPTC_EXT}"><TC260:AIGC>{label}</TC260:AIGC>{"".join(iptc)}</rdf:Description>'
+        f'<rdf:Description rdf:about={quoteattr(about)} xmlns:rdf="{RDF}"{spaces}>{"".join(elements)}</rdf:Description>'
     )
+
+
+def _escaped(json: str) -> str:
+    return escape(json, {'"': "&quot;"})
 
 
 def _scan(packet: bytes) -> _Found:

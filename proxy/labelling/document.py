@@ -5,7 +5,6 @@ once in its member, offsets into a text move with it; no other byte changes. An 
 knows is a failure, not a success.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -15,18 +14,20 @@ from proxy.dialects.engine import Content, content
 from proxy.dialects.media import Medium
 from proxy.dialects.unit import Unit, spell
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import Path, cut, member, parse, quote, spans, starts, within
+from proxy.framing.json_text import Path, cut, parse, quote, spans, starts, within
 from proxy.framing.slim import slim
-from proxy.label.aigc import Aigc
-from proxy.label.aigc import parse as parse_aigc
-from proxy.label.errors import LabelError
 from proxy.labelling import think
+from proxy.labelling.code import blocks
 from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.length import tokens
 from proxy.labelling.location import link
 from proxy.labelling.medium import UNREADY
+from proxy.labelling.metadata import metadata
 from proxy.labelling.outcome import Done, TextDone
+from proxy.labelling.output import calls_tool, output
 from proxy.labelling.picture import Picture
 from proxy.labelling.request import Asked
+from proxy.labelling.text_terms import SHOWN, TextTerms
 from proxy.labelling.transform import Piece, Work
 from proxy.labelling.verdict import ALREADY, verdict
 
@@ -49,11 +50,10 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     if not found.recognised or not isinstance(document, (dict, list)):
         raise NothingFound(f"the answer holds nothing that the dialect {dialect.name} knows")
     refuse_unknown(dialect, found)
-    places = _texts(dialect, asked, done, found.units, text)
+    places = _texts(dialect, asked, done, found.units, document, text)
     if dialect.links:
         places += links(dialect, done, document, text)
-    if "body" in done.mark.terms.carriers:
-        places += _metadata(dialect, done, document, text)
+    places += metadata(done, dialect.metadata, document, text, "the answer")
     places += pictures(done, found.media, text)  # behind the metadata: a picture says where its label is
     if thin.files:
         done.rewrite(before, thin.full_text)
@@ -89,46 +89,71 @@ def _as_it_is(text: bytes) -> bytes:
     return text
 
 
-def _texts(dialect: Dialect, asked: Asked, done: Done, units: Sequence[Unit], body: bytes) -> list[Place]:
+def _texts(
+    dialect: Dialect, asked: Asked, done: Done, units: Sequence[Unit], document: Any, body: bytes
+) -> list[Place]:
     """The places that give each unit its notice. They are looked for once: an answer may have thousands of units."""
-    places: list[Place] = []
-    begins: list[tuple[Unit, int]] = []
-    shifts: list[tuple[Unit, int]] = []
+    begins: list[tuple[Unit, int, str]] = []
+    shifts: list[tuple[Unit, int, str]] = []
     ends: dict[Path, str] = {}
+    various = done.mark.terms.by_text is not None
+    turned_out: list[TextTerms] = []
     for unit in units:
         if unit.rule.text is None and not unit.parts:
             continue
-        at, suffix = _text(dialect, asked, done, unit)
-        if at is not None:
-            begins.append((unit, at))
+        at, prefix, suffix, agreed = _text(dialect, asked, done, unit)
+        if various:
+            turned_out.append(agreed)
+        if prefix:
+            begins.append((unit, at, prefix))
             if unit.rule.may_shift(body):
-                shifts.append((unit, at))
+                shifts.append((unit, at, prefix))
         if suffix:
             ends[unit.parts[-1][0]] = suffix
-    places += [(start, start, quote(done.mark.terms.prefix)) for start in text_places(body, begins)]
-    places += shifted(body, shifts, done.mark.terms.prefix)
+    if various:
+        if not turned_out and calls_tool(document):
+            turned_out.append(done.mark.terms.of_text("tool", 0))
+        if turned_out:
+            done.ask_only(turned_out)
+    places: list[Place] = prefixed(body, begins)
+    places += shifted(body, shifts)
     found = spans(body, ends.keys()) if ends else {}
     places += [(end - 1, end - 1, quote(ends[part])) for part, (_, end) in found.items()]
     return places
 
 
-def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int | None, str]:
-    """Where one unit's text gets its prefix, None where it does not, and its suffix; its item goes into the record."""
-    mark, text = done.mark, unit.text
+def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int, str, str, TextTerms]:
+    """Where one unit's text gets its prefix, what that is, and its suffix, empty where it gets none, and the terms for
+    what it is; its item goes into the record."""
+    terms, text = done.mark.terms, unit.text
     begin = think.visible(text, dialect.think) if dialect.think else 0
-    skipped = verdict(text[begin or 0 :], asked, mark.terms.notices, ended=True, whole=True)
+    seen = text[begin or 0 :]
+    skipped = verdict(seen, asked, terms.notices, ended=True, whole=True)
     assert isinstance(skipped, str)  # a whole text is never unclear
-    prefix, suffix, placed = mark.terms.prefix, mark.terms.suffix, mark.shown
+    agreed = terms.text
+    because: tuple[str, ...] = ()
+    if terms.by_text is not None:
+        length = tokens(seen, done.mark.operator.count, terms.by_text.most)
+        agreed = terms.by_text.of(output(skipped, blocks(unit, begin or 0), unit.value), length)
+        because = agreed.because
+    prefix, suffix = agreed.prefix, agreed.suffix
     if begin is None and prefix and not skipped:  # reasoning that never ends: behind it, for a client that looks for it
-        prefix, suffix, placed = "", mark.closing, ("suffix",)
-    if suffix and not skipped and mark.terms.notices.trailing(text):  # from another Countermark in the chain
-        suffix, placed, skipped = "", mark.shown[:-1], "" if prefix else ALREADY
-    if skipped or not placed:
-        done.parts.append(TextDone(done.number(), unit.name, (), skipped, text, text))
-        return None, ""
-    at = begin or 0
-    done.parts.append(TextDone(done.number(), unit.name, placed, "", text, text[:at] + prefix + text[at:] + suffix))
-    return at if prefix else None, suffix
+        prefix, suffix = "", agreed.closing
+    if suffix and not skipped and terms.notices.trailing(text):  # from another Countermark in the chain
+        suffix, skipped = "", "" if prefix else ALREADY
+    skipped = skipped or ("" if prefix or suffix else agreed.why)
+    if skipped:
+        prefix = suffix = ""
+    placed, at = SHOWN[bool(prefix)][bool(suffix)], begin or 0
+    after = text[:at] + prefix + text[at:] + suffix if placed else text
+    done.parts.append(TextDone(done.number(), unit.name, placed, skipped, text, after, because))
+    return at, prefix, suffix, agreed
+
+
+def prefixed(body: bytes, wanted: Sequence[tuple[Unit, int, str]]) -> list[Place]:
+    """The places that put a text in front of a character of each unit."""
+    starting = text_places(body, [(unit, at) for unit, at, _ in wanted])
+    return [(start, start, quote(text)) for start, (_, _, text) in zip(starting, wanted, strict=True)]
 
 
 def text_places(body: bytes, wanted: Sequence[tuple[Unit, int]]) -> list[int]:
@@ -154,10 +179,10 @@ def _part(unit: Unit, at: int) -> tuple[Path, int]:
     return part, at
 
 
-def shifted(body: bytes, units: Iterable[tuple[Unit, int]], prefix: str) -> list[Place]:
+def shifted(body: bytes, units: Iterable[tuple[Unit, int, str]]) -> list[Place]:
     """Offsets into the units' texts, moved behind the prefix that stands at the character beside each."""
     moved: dict[Path, int] = {}
-    for unit, at in units:
+    for unit, at, prefix in units:
         moved |= _moved(unit, at, prefix)
     found = spans(body, moved.keys()) if moved else {}
     return [(*span, b"%d" % moved[place]) for place, span in found.items()]
@@ -242,28 +267,6 @@ def links(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Plac
     ]
 
 
-def _metadata(dialect: Dialect, done: Done, document: Any, body: bytes) -> list[Place]:
-    """Where the implicit label goes: a new last member, or in the place of the upstream's own (one label only)."""
-    if dialect.metadata is None or not isinstance(document, dict):
-        done.forgo("body")
-        return []
-    keep_upstream(done, document, dialect.metadata.names, "the answer")
-    try:
-        return [member(body, dialect.metadata.names, done.aigc_json, document)]
-    except FramingError:
-        raise LabellingError("the answer has no place for its label") from None
-
-
-def keep_upstream(done: Done, document: Any, names: tuple[str, ...], where: str) -> bool:
-    """Look for the upstream's own label, which ours becomes the propagator of; whether there is one."""
-    for name in names:
-        if not isinstance(document, dict) or name not in document:
-            return False
-        document = document[name]
-    done.keep(upstream_label(document), where)
-    return True
-
-
 def refuse_unknown(dialect: Dialect, found: Content) -> None:
     """Raises LabellingError where a document holds what would leave unlabelled: text no rule reads, or a medium."""
     if found.medium is not None:
@@ -271,11 +274,3 @@ def refuse_unknown(dialect: Dialect, found: Content) -> None:
     if found.unknown is not None:
         where = spell(found.unknown) if found.unknown else "the document"
         raise LabellingError(f"{where} holds text in a form that the dialect {dialect.name} does not know")
-
-
-def upstream_label(value: object) -> Aigc:
-    """The label that an upstream put into its JSON. Raises LabellingError where it cannot be read."""
-    try:
-        return parse_aigc(json.dumps(value))
-    except (LabelError, RecursionError):
-        raise LabellingError("the answer carries a label that cannot be read") from None

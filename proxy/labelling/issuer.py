@@ -10,6 +10,7 @@ from proxy.label.aigc import Aigc, check
 from proxy.label.errors import LabelError
 from proxy.label.seal import seal, verify
 from proxy.labelling.errors import LabellingError
+from proxy.policy.decision import Role
 
 _REASON = 200  # characters: the reason may quote what came from upstream
 
@@ -39,13 +40,13 @@ class Issuer(NamedTuple):
             seal(self.sealing, self.provider, produce_id, upstream.label),
         )
 
-    def kept(self, own: Aigc, found: tuple[Aigc, ...], where: str, *, trusted: bool) -> Aigc:
+    def kept(self, own: Aigc, found: tuple[Aigc, ...], where: str, role: Role) -> Aigc:
         """What becomes of labels that came from upstream; ``own`` is the one that we would write else.
 
-        An upstream that is declared ``labels: trusted`` keeps its own label, and we become its propagator; so does one
-        whose label bears this operator's seal (another Countermark in the chain). Anything else may be a user's
-        forgery. What is kept is passed on under our name, in header fields too, so it keeps to the standard or is a
-        LabellingError.
+        A producer believes none but a label that bears this operator's seal (another Countermark in the chain): any
+        other may be a user's forgery. That an upstream's labels are its own is the operator's word, ``labels: trusted``
+        or the ``role`` of a rule; such a label is kept and we become its propagator, or, who preserves, leaves it as it
+        is. What is kept is passed on, in header fields too, so it keeps to the standard or is a LabellingError.
         """
         if len(set(found)) > 1:
             raise LabellingError(f"{where} carries labels that contradict each other")
@@ -53,13 +54,13 @@ class Issuer(NamedTuple):
         sealed = verify(
             self.sealing, upstream.content_producer, upstream.produce_id, upstream.label, upstream.reserved_code1
         )
-        if trusted or sealed:
+        if sealed or role != "producer":
             try:
                 check(upstream)
             except LabelError as error:
                 why = str(error)[:_REASON]
                 raise LabellingError(f"{where} carries a label that may not be passed on: {why}") from None
-            return self.propagated(upstream, own.produce_id)
+            return upstream if role == "preserve" else self.propagated(upstream, own.produce_id)
         raise LabellingError(
             f"{where} came with a label already, and the upstream is not declared to label what it makes "
             "(labels: trusted)"

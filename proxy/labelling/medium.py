@@ -11,6 +11,7 @@ from proxy.dialects.dialect import Dialect, MediaKind
 from proxy.dialects.media import kind_of
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.message import ResponseHead
+from proxy.labelling.metadata import CARRIERS
 from proxy.labelling.outcome import Done
 from proxy.labelling.picture import Picture
 from proxy.labelling.transform import Piece, Work
@@ -33,7 +34,7 @@ class MediumLabeller:
     bounds what is held of it, in bytes."""
 
     def __init__(self, kind: MediaKind, unit: str, done: Done, limit: int) -> None:
-        done.forgo("body")
+        done.forgo(*CARRIERS)
         self._kind: MediaKind = kind
         self._unit, self._done, self._limit = unit, done, limit
         self._parts: list[bytes] = []
@@ -42,7 +43,7 @@ class MediumLabeller:
     def feed(self, data: bytes) -> Sequence[Piece]:
         self._size += len(data)
         if not self._asked:
-            self._done.passed = UNASKED
+            self._done.passed = self._unasked
             return (data,)
         self._parts.append(data)
         if self._kind in UNREADY:
@@ -60,7 +61,7 @@ class MediumLabeller:
             body = self.retained
             return (Work((Picture(body, "raw", self._unit, index, done.mark),), self._join, body),)
         produce_id = done.mark.of_item(index).produce_id
-        item = Item(produce_id, self._kind, self._unit, skipped=UNASKED, size_before=size, size_after=size)
+        item = Item(produce_id, self._kind, self._unit, skipped=self._unasked, size_before=size, size_after=size)
         done.parts.append(item)
         return ()
 
@@ -75,6 +76,10 @@ class MediumLabeller:
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
+
+    @property
+    def _unasked(self) -> str:
+        return (self._done.mark.terms.unbadged if self._kind == "image" else "") or UNASKED
 
     @property
     def _asked(self) -> bool:

@@ -1,11 +1,12 @@
 """What was done to one answer, and why: gathered while it is labelled, read when its record is made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy.label.aigc import Aigc
 from proxy.labelling.mark import Mark
+from proxy.labelling.text_terms import TextTerms
 from proxy.labelling.verdict import ALREADY
 from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
@@ -16,8 +17,8 @@ _VISIBLE = frozenset({"prefix", "suffix", "badge"})
 
 class TextDone(NamedTuple):
     """What was done to one unit of text, as in a record's item, with the text before and after instead of digests;
-    both are empty where it was not gathered (a stream). ``number`` counts the answer's items. The item is made only
-    where a record is kept."""
+    both are empty where it was not gathered (a stream). ``number`` counts the answer's items, ``because`` is of which
+    rules, where those hang on the text. The item is made only where a record is kept."""
 
     number: int
     unit: str
@@ -25,6 +26,7 @@ class TextDone(NamedTuple):
     skipped: str
     before: str = ""
     after: str = ""
+    because: tuple[str, ...] = ()
 
     def item(self, mark: Mark) -> Item:
         """The record's item."""
@@ -65,13 +67,26 @@ class Done:
         self._count += 1
         return self._count - 1
 
-    def forgo(self, carrier: str) -> None:
-        """The answer has no place for this carrier of its label, so no item may say that it carries it."""
-        envelope = tuple(one for one in self.mark.terms.envelope if one != carrier)
+    def forgo(self, *carriers: str) -> None:
+        """The answer has no place for these carriers of its label, so no item may say that it carries them."""
+        envelope = tuple(one for one in self.mark.terms.envelope if one not in carriers)
         self.mark = self.mark._replace(terms=self.mark.terms._replace(envelope=envelope))
 
+    def leave(self, carrier: str) -> None:
+        """What stands in this carrier is the upstream's, and stays."""
+        envelope = tuple(dict.fromkeys("upstream" if one == carrier else one for one in self.mark.terms.envelope))
+        self.mark = self.mark._replace(terms=self.mark.terms._replace(envelope=envelope))
+
+    def ask_only(self, texts: Iterable[TextTerms]) -> None:
+        """It is known what the answer's texts are, or may be: their carriers are the label's, and no others."""
+        terms = self.mark.terms
+        carriers = terms.beside.union(*(text.carriers for text in texts))
+        if carriers != terms.carriers:
+            envelope = tuple(one for one in terms.envelope if one in carriers)
+            self.mark = self.mark._replace(terms=terms._replace(carriers=carriers, envelope=envelope))
+
     def keep(self, upstream: Aigc, where: str) -> None:
-        """The answer came with a label: ours becomes that one with us as its propagator (see ``Issuer.kept``)."""
+        """The answer came with a label: what becomes of it is the label of the answer (see ``Issuer.kept``)."""
         self.aigc_json = self.mark.kept((upstream,), where).compact().encode()
 
     def rewrite(self, first: int, text: Callable[[str], str]) -> None:
@@ -84,6 +99,12 @@ class Done:
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live()))
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        """The rules that spoke of the texts that there are, where those hang on the text; empty where they do not."""
+        texts = [part.because for part in (*self.parts, *self.live()) if isinstance(part, TextDone)]
+        return tuple(dict.fromkeys(reason for because in texts for reason in because))
 
     def outcome(self) -> tuple[Outcome, str]:
         """One word for the answer, and the reason in words: what should carry a label and does not is no success."""

@@ -6,8 +6,7 @@ from typing import Any
 from proxy.dialects.unit import Unit
 from proxy.framing.json_text import Path, member, quote, spans
 from proxy.framing.record import Record
-from proxy.labelling.document import Place, replaced, shifted, text_places
-from proxy.labelling.mark import Mark
+from proxy.labelling.document import Place, prefixed, replaced, shifted
 from proxy.labelling.transform import Piece
 
 
@@ -15,32 +14,34 @@ from proxy.labelling.transform import Piece
 class Pending:
     """A record that has not left, with what is to change in it; ``ours`` did not come from upstream.
 
-    ``prefixes`` are units with the character that the prefix goes in front of, ``suffixes`` the places of texts that
-    get one behind, ``created`` lists that get a text of their own with it, as the list's place and the text's names.
+    ``prefixes`` are units with the character that the words go in front of, ``suffixes`` the places of texts that get
+    words behind them, ``created`` lists that get a text of their own, as the list's place, the text's names and the
+    text; ``shifts`` are units with the character and the words in front of it that move offsets.
     """
 
     record: Record
     document: Any = None
-    prefixes: list[tuple[Unit, int]] = field(default_factory=list)
-    suffixes: list[Path] = field(default_factory=list)
-    created: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
-    shifts: list[tuple[Unit, int]] = field(default_factory=list)
+    prefixes: list[tuple[Unit, int, str]] = field(default_factory=list)
+    suffixes: dict[Path, str] = field(default_factory=dict)
+    created: list[tuple[Path, tuple[str, ...], str]] = field(default_factory=list)
+    shifts: list[tuple[Unit, int, str]] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     ours: bool = False
 
-    def written(self, mark: Mark) -> Piece:
+    def written(self) -> Piece:
         """The record's bytes with its changes, or Work where pictures are in it."""
         record, data = self.record, self.record.data
         changed = self.prefixes or self.suffixes or self.shifts or self.places or self.created
         if data is None or not changed:
             return record.raw
         places = list(self.places)
-        places += [(start, start, quote(mark.terms.prefix)) for start in text_places(data, self.prefixes)]
-        places += shifted(data, self.shifts, mark.terms.prefix)
+        places += prefixed(data, self.prefixes)
+        places += shifted(data, self.shifts)
         if self.suffixes:
-            places += [(end - 1, end - 1, quote(mark.closing)) for _, end in spans(data, self.suffixes).values()]
-        for where, names in self.created:
-            places.append(self._element(data, where, names, mark.closing))
+            found = spans(data, self.suffixes.keys())
+            places += [(end - 1, end - 1, quote(self.suffixes[part])) for part, (_, end) in found.items()]
+        for where, names, text in self.created:
+            places.append(self._element(data, where, names, text))
         return replaced(data, places, record.raw, lambda text: record.with_data(text).raw)
 
     def _element(self, data: bytes, where: Path, names: tuple[str, ...], text: str) -> Place:

@@ -44,13 +44,18 @@ class Picture:
             terms.envelope,
             mark.operator.issuer.system,
             mark.operator.issuer.system_version,
+            preserve=terms.role("image") == "preserve",
+            unbadged=terms.unbadged,
+            disclosure=mark.statement("image", self.index),
+            source_type=mark.making.source_type,
+            believed=terms.role("image") != "producer",
         )
 
     def kept(self, found: tuple[Aigc, ...]) -> Aigc:
         """The label to write where labels were found in the picture (see ``Issuer.kept``). Raises LabellingError."""
         mark = self.mark
         own = mark.of_item(self.index)
-        return mark.operator.issuer.kept(own, found, self.unit, trusted=mark.terms.trusted)
+        return mark.operator.issuer.kept(own, found, self.unit, mark.terms.role("image"))
 
 
 def linked(picture: Picture) -> Item:

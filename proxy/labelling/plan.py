@@ -17,7 +17,7 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.guard import Guard
 from proxy.labelling.lines import LinesLabeller
 from proxy.labelling.mark import Mark
-from proxy.labelling.medium import MediumLabeller, medium
+from proxy.labelling.medium import UNASKED, MediumLabeller, medium
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
@@ -81,6 +81,14 @@ def is_bare(head: ResponseHead) -> bool:
 def acts(decisions: Mapping[str, Decision]) -> bool:
     """Whether any rule asks for anything."""
     return any(decision.acts for decision in decisions.values())
+
+
+def passes(dialect: Dialect, method: str, head: ResponseHead, decisions: Mapping[str, Decision]) -> str:
+    """Why a response is left as it came, or empty where it is not: it holds nothing generated, or nothing is asked."""
+    kind = medium(dialect, head)
+    asked = [decisions[kind]] if kind else list(decisions.values())
+    unasked = "" if any(one.acts for one in asked) else next((one.hidden for one in asked if one.hidden), UNASKED)
+    return needs_no_label(method, head) or dialect.passes or unasked
 
 
 class Unlabellable:

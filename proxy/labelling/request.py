@@ -42,7 +42,7 @@ class Asked(NamedTuple):
     """What is known of a request. ``units`` is how many answers it asks for, None where that is unknown; ``continued``
     is the beginning of the client's text that the answer goes on from: it may carry the notice already; ``mode`` is how
     the text of a stream is said, None where the table alone knows; ``resumed``: the client has read the beginning of
-    the stream before."""
+    the stream before; ``informed``: the conversation carries a notice of ours, or did before it was cut out."""
 
     model: str = ""
     streaming: bool = False
@@ -51,6 +51,7 @@ class Asked(NamedTuple):
     continued: str = ""
     mode: Mode | None = None
     resumed: bool = False
+    informed: bool = False
 
 
 class Read(NamedTuple):
@@ -116,7 +117,7 @@ def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) 
         stripped = without_notices(text, document, dialect, notices)
     except FramingError:  # nested too deeply to be cut
         return Read(asked, body)
-    return Read(asked, body if stripped is text else mark + stripped)
+    return Read(asked, body) if stripped is text else Read(asked._replace(informed=True), mark + stripped)
 
 
 def _streaming(dialect: Dialect, document: Any, said: Told) -> bool:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from proxy.dialects.dialect import Dialect, Member
 from proxy.dialects.engine import Content, content
 from proxy.framing.errors import FramingError
-from proxy.framing.json_text import member, parse
+from proxy.framing.json_text import parse
 from proxy.framing.record import Record, Splitter
-from proxy.labelling.document import keep_upstream, pictures, refuse_unknown
+from proxy.labelling.document import pictures, refuse_unknown
 from proxy.labelling.errors import LabellingError, NothingFound
+from proxy.labelling.metadata import CARRIERS, metadata
 from proxy.labelling.outcome import Done
 from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
@@ -51,15 +52,17 @@ class StreamLabeller:
         self._queue: deque[Pending] = deque()  # held
         self._queued = 0
         self._out: list[Pending] = []  # may leave, at the end of this call
+        if (by_text := done.mark.terms.by_text) is not None:
+            done.ask_only(by_text.of_any(asked.machine))
         self._texts = Texts(dialect, asked, done, self._queue, self._enqueue)
-        self._watch = Watch(dialect, self._texts.units if done.mark.shown else None)
+        self._watch = Watch(dialect, self._texts.units if done.mark.terms.shows else None)
         self._recognised = False
         self._harmless = False  # a record that holds nothing, or an error, was there
         self._error = False
-        self._member = dialect.stream_metadata if "body" in done.mark.terms.carriers else None
+        self._member = None if done.mark.terms.carriers.isdisjoint(CARRIERS) else dialect.stream_metadata
         self._awaits_metadata = self._member is not None
         if self._member is None:
-            done.forgo("body")
+            done.forgo(*CARRIERS)
         self._settled = False
         self._over = False  # the terminal record was there
 
@@ -120,7 +123,7 @@ class StreamLabeller:
         pieces: list[Piece] = []
         run: list[bytes] = []
         for pending in self._out:
-            piece = pending.written(self._done.mark)
+            piece = pending.written()
             if isinstance(piece, bytes):
                 run.append(piece)
                 continue
@@ -217,7 +220,7 @@ class StreamLabeller:
         self._done.error = self._error
         if self._awaits_metadata:
             self._awaits_metadata = False
-            self._done.forgo("body")
+            self._done.forgo(*CARRIERS)
 
     def _mark_record(self, names: Member, pending: Pending, data: bytes) -> None:
         """This record carries the answer's implicit label, if it is one that should.
@@ -228,11 +231,7 @@ class StreamLabeller:
         document = pending.document
         if not isinstance(document, dict) or not all(one.holds(document) for one in names.when):
             return
-        keep_upstream(self._done, document, names.names, "the stream")
-        try:
-            pending.places.append(member(data, names.names, self._done.aigc_json, document))
-        except FramingError:
-            raise LabellingError("the stream has no place for its label") from None
+        pending.places += metadata(self._done, names, document, data, "the stream")
         self._awaits_metadata = False
         if not names.when:
             self._member = None

@@ -3,6 +3,10 @@
 The law: the prefix goes into the first text that people read of each unit, the suffix out before the record that closes
 it, and a text that is said again as a whole is said as it was labelled. What a table calls ``hold`` waits for the next
 record of its unit: a suffix belongs before it if the unit ends there.
+
+Where rules ask what a text is, or how long, it gets the words of one as long as any, and at its end what it turns out
+to be due beyond them. One that begins with a block of code may be code or not: it passes, and gets its words at the
+end.
 """
 
 from collections import deque
@@ -15,10 +19,13 @@ from proxy.dialects.unit import Unit
 from proxy.labelling import think
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.outcome import Done, TextDone
+from proxy.labelling.output import BY_VERDICT
 from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
+from proxy.labelling.so_far import SoFar
 from proxy.labelling.stream_unit import StreamUnit
 from proxy.labelling.suffix import closing_record
+from proxy.labelling.text_terms import TextTerms
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
 _BLANK: Final = 64  # characters: more white space than any text begins with that matters
@@ -35,12 +42,21 @@ class Texts:
     ) -> None:
         self._dialect, self._asked, self._done, self._queue, self._emit = dialect, asked, done, queue, emit
         self._mode: Mode = asked.mode or dialect.mode
+        terms = done.mark.terms
+        self._ends = bool(terms.text.suffix) if terms.by_text is None else terms.by_text.ends
+        self._fences = terms.by_text is not None and terms.by_text.fences
         self.units: dict[Hashable, StreamUnit] = {}
         done.live = self._done_so_far
 
     def _done_so_far(self) -> list[TextDone]:
-        shown = bool(self._done.mark.shown)
-        return [unit.done(shown=shown) for unit in self.units.values()]
+        terms = self._done.mark.terms
+        done: list[TextDone] = []
+        for unit in self.units.values():
+            known = BY_VERDICT.get(unit.skipped or "")
+            agreed = self._agreed(unit) if known is None else terms.of_text(known)
+            because = () if terms.by_text is None else agreed.because
+            done.append(unit.done(shown=terms.shows, agreed=agreed, because=because))
+        return done
 
     @property
     def waits(self) -> bool:
@@ -50,13 +66,12 @@ class Texts:
     @property
     def decided(self) -> bool:
         """Whether nothing more is to be done to any text: all units that were asked for are clear, no suffix is due."""
-        mark = self._done.mark
-        if not mark.shown:
+        if not self._done.mark.terms.shows:
             return True
         expected = self._asked.units
-        if mark.terms.suffix or expected is None or len(self.units) < expected:
+        if self._ends or expected is None or len(self.units) < expected:
             return False
-        return all(unit.skipped is not None for unit in self.units.values())
+        return all(unit.skipped is not None and not unit.late for unit in self.units.values())
 
     def step(self, found: Unit, pending: Pending) -> None:
         """What one record says of one unit."""
@@ -64,12 +79,16 @@ class Texts:
         if unit is None:
             unit = StreamUnit(self._done.number(), found.name, think.Reading(self._dialect.think))
             unit.opened = found.rule.text is None
+            if (by_text := self._done.mark.terms.by_text) is not None and by_text.follows:
+                unit.so_far = SoFar(self._done.mark.operator.count, by_text.most)
             self.units[found.key] = unit
         mode = found.rule.mode or self._mode
+        if unit.so_far is not None and found.slot is not MISSING and found.slot != unit.slot:
+            unit.so_far.begin_block()
         if unit.stop is not None:
             self._go_on(unit, closes=found.closes)
         if mode == "full":
-            if found.closes:
+            if found.closes or unit.late:  # what is said as a whole is at its end
                 self._close(unit, found, pending, mode)
             self._full(unit, found, pending)
         else:
@@ -77,13 +96,13 @@ class Texts:
                 self._text(unit, found, pending, mode)
             if found.closes:
                 self._close(unit, found, pending, mode)
-            if "prefix" in unit.placed and found.rule.may_shift(pending.record.data or b""):
-                pending.shifts.append((found, unit.reading.begin))
+            if unit.prefix and found.rule.may_shift(pending.record.data or b""):
+                pending.shifts.append((found, unit.reading.begin, unit.prefix))
         if found.slot is not MISSING and found.slot != unit.slot:
-            if not found.parts and not unit.placed and unit.ends_in_text and self._owes(unit):
-                self._copy(unit, self._emit)  # another block begins, behind which there may be no place
+            if not found.parts and not unit.placed and unit.ends_in_text and (due := self._due(unit)):
+                self._copy(unit, due, self._emit)  # another block begins, behind which there may be no place
             unit.slot = found.slot
-        if found.holds and not unit.closed and self._owes(unit) and unit.ends_in_text:
+        if found.holds and not unit.closed and unit.ends_in_text and self._due(unit):
             unit.stop = pending
 
     def end(self, last: Pending | None) -> None:
@@ -98,15 +117,15 @@ class Texts:
             unit.closed = True
             if unit.stop is not None:
                 self._go_on(unit, closes=True)
-            elif self._owes(unit) and self._has_place(unit):
+            elif (due := self._due(unit)) and self._has_place(unit):
                 in_front = last is not None and unit.last[0] is not last.record
-                self._copy(unit, self._before(last) if last and in_front else self._queue.append)
+                self._copy(unit, due, self._before(last) if last and in_front else self._queue.append)
 
     # One unit.
 
     def _text(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
         """A piece of the unit's text, or all of it so far."""
-        text, mark = found.text, self._done.mark
+        text, so_far = found.text, unit.so_far
         at: int | None
         if mode == "cumulative":
             if not text.startswith(unit.head):
@@ -115,6 +134,8 @@ class Texts:
                 )
             unit.head = text[:_HEAD]
             at = unit.reading.say(text)
+            if so_far is not None:
+                so_far.say(found, at or 0)
         else:
             if self._asked.mode == "delta" and self._dialect.mode == "cumulative":
                 self._check_claim(unit, text)
@@ -123,7 +144,11 @@ class Texts:
             if unit.reading.inside and not inside:
                 unit.first.clear()
                 unit.text, unit.held = "", False
-        if not unit.skipped and (mark.terms.suffix or unit.reading.inside):
+            if so_far is not None:
+                if at or (inside and at is not None):
+                    so_far.forget()  # the reasoning ends here
+                so_far.feed(found, at or 0)
+        if not unit.skipped and (self._ends or unit.reading.inside or (self._fences and unit.so_far is not None)):
             unit.remember(pending.record, found)
         if at is None:
             return
@@ -135,8 +160,8 @@ class Texts:
             if shown and (mode == "cumulative" or not unit.first):
                 unit.first.append((pending, found, at))
             self._decide(unit, ended=found.closes)
-        elif mode == "cumulative" and "prefix" in unit.placed:
-            pending.prefixes.append((found, at))
+        elif mode == "cumulative" and unit.prefix:
+            pending.prefixes.append((found, at, unit.prefix))
 
     @staticmethod
     def _check_claim(unit: StreamUnit, text: str) -> None:
@@ -152,20 +177,46 @@ class Texts:
         # Reasoning that never ends is all that people see.
         text = unit.tail if ended and unit.reading.endless else unit.text
         says = verdict(text, self._asked, self._done.mark.terms.notices, ended=ended)
-        if says == "" and unit.reading.unclear and not ended:
+        if says == "" and not ended and (unit.reading.unclear or self._opens(unit) == "maybe"):
             says = Wait.HOLD
         unit.held = says is Wait.HOLD
         if isinstance(says, Wait) or says == SILENT:  # text may follow yet, whatever has closed
             return
         unit.skipped = says
-        if says == "" and self._done.mark.terms.prefix and unit.first:
-            if self._asked.resumed and not unit.opened:
-                unit.skipped = RESUMED
-            else:
-                for pending, found, at in unit.first:
-                    pending.prefixes.append((found, at))
-                unit.placed = ("prefix",)
+        if says == "":
+            self._begin(unit, ended=ended)
         unit.first.clear()
+
+    def _begin(self, unit: StreamUnit, *, ended: bool) -> None:
+        """The unit's text is due what rules ask for: the words in front of it go in, unless its end must be seen."""
+        resumed = self._asked.resumed and not unit.opened
+        prefix = self._done.mark.terms.text.prefix
+        if ended and unit.so_far is not None:
+            unit.late, prefix = True, self._agreed(unit).prefix  # all of it is here
+        elif self._fences and (resumed or self._opens(unit) == "yes"):
+            unit.late = True
+            return
+        elif not self._ends:
+            unit.so_far = None  # words for people, who have read what is theirs
+        if prefix and unit.first:
+            if resumed:
+                unit.skipped = RESUMED
+                return
+            for pending, found, at in unit.first:
+                pending.prefixes.append((found, at, prefix))
+            unit.prefix = prefix
+
+    def _opens(self, unit: StreamUnit) -> str:
+        """Whether the text begins with a block of code, where that matters."""
+        return unit.so_far.opens if self._fences and unit.so_far is not None else "no"
+
+    def _agreed(self, unit: StreamUnit) -> TextTerms:
+        """The terms of the unit's text as far as it has come; those of words for people, as long as any, where nobody
+        follows it, or its beginning was not seen."""
+        terms = self._done.mark.terms
+        if terms.by_text is None or unit.so_far is None or (self._asked.resumed and not unit.opened):
+            return terms.text
+        return terms.by_text.of(unit.so_far.output, unit.so_far.tokens)
 
     def _full(self, unit: StreamUnit, found: Unit, pending: Pending) -> None:
         """All of the unit's text, said again."""
@@ -177,37 +228,45 @@ class Texts:
             says = verdict(text[at:], self._asked, mark.terms.notices, ended=True, whole=True)
             assert isinstance(says, str)  # a whole text is never unclear
             unit.skipped, unit.closed, unit.held = says, True, False
+            unit.opened = True
+            if unit.so_far is not None:
+                unit.so_far.say(found, at)
             if says == "":
-                ours = mark.terms.suffix and mark.terms.notices.trailing(text)
-                unit.placed = tuple(place for place in mark.shown if not (ours and place == "suffix"))
-                unit.skipped = "" if unit.placed or not mark.shown else ALREADY
-        if "prefix" in unit.placed:
-            pending.prefixes.append((found, at))
-            pending.shifts.append((found, at))
-        if "suffix" in unit.placed:
-            pending.suffixes.append(found.parts[-1][0])
+                agreed = self._agreed(unit)
+                ours = agreed.suffix and mark.terms.notices.trailing(text)
+                unit.prefix, unit.suffix = agreed.prefix, "" if ours else agreed.suffix
+                unit.skipped = ALREADY if ours and not unit.prefix else ""
+        if unit.prefix:
+            pending.prefixes.append((found, at, unit.prefix))
+            pending.shifts.append((found, at, unit.prefix))
+        if unit.suffix:
+            pending.suffixes[found.parts[-1][0]] = unit.suffix
 
     # The unit's end.
 
-    def _owes(self, unit: StreamUnit) -> bool:
-        """Whether the unit, as far as it has come, is to end with a notice: not where it does already."""
+    def _due(self, unit: StreamUnit) -> str:
+        """The notice that the unit, as far as it has come, is to end with; empty where it ends with one already."""
         if unit.last is None or unit.skipped:
-            return False
+            return ""
         if unit.reading.endless:
-            return bool(self._done.mark.shown) and not unit.placed
-        if not self._done.mark.terms.suffix or unit.skipped is None:
-            return False
+            return "" if unit.placed else self._agreed(unit).closing
+        if unit.skipped is None or not (self._ends or unit.late):
+            return ""
+        agreed = self._agreed(unit)
+        due = agreed.beyond(unit.prefix)
+        if not due or (due == unit.suffix and not agreed.suffix):
+            return ""
         if self._done.mark.terms.notices.trailing(unit.tail) is None:
-            return True
+            return due
         unit.skipped = "" if unit.placed else ALREADY
-        return False
+        return ""
 
     def _go_on(self, unit: StreamUnit, *, closes: bool) -> None:
         """The record behind a held one tells whether the unit ends; one that has no notice yet gets it in any case."""
         stop, unit.stop = unit.stop, None
         assert stop is not None
         if closes or not unit.placed:
-            self._copy(unit, self._before(stop))
+            self._copy(unit, self._due(unit), self._before(stop))
         unit.closed = unit.closed or closes
 
     def _close(self, unit: StreamUnit, found: Unit, pending: Pending, mode: Mode) -> None:
@@ -216,19 +275,19 @@ class Texts:
             return
         self._decide(unit, ended=True)
         unit.closed = unit.skipped is not None  # where there was no text yet, some may follow
-        if not unit.closed or not self._owes(unit):
+        if not unit.closed or not (due := self._due(unit)):
             return
         if found.parts and mode != "full":
-            unit.placed += ("suffix",)
-            pending.suffixes.append(found.parts[-1][0])
+            unit.suffix = due
+            pending.suffixes[found.parts[-1][0]] = due
         elif not self._has_place(unit):
             return
         elif found.rule.create is not None and self._creates(found, found.rule.create):
-            unit.placed += ("suffix",)
+            unit.suffix = due
             assert found.rule.text is not None
-            pending.created.append((found.element + found.rule.create.names, found.rule.text.names))
+            pending.created.append((found.element + found.rule.create.names, found.rule.text.names, due))
         else:
-            self._copy(unit, self._emit)
+            self._copy(unit, due, self._emit)
 
     @staticmethod
     def _has_place(unit: StreamUnit) -> bool:
@@ -246,15 +305,12 @@ class Texts:
     def _before(self, held: Pending) -> Callable[[Pending], None]:
         return lambda ours: self._queue.insert(self._queue.index(held), ours)
 
-    def _copy(self, unit: StreamUnit, put: Callable[[Pending], None]) -> None:
-        """The suffix goes out in a record of its own, which ``put`` gives its place."""
+    def _copy(self, unit: StreamUnit, due: str, put: Callable[[Pending], None]) -> None:
+        """The notice at the end goes out in a record of its own, which ``put`` gives its place."""
         assert unit.last is not None
-        mark = self._done.mark
         record, found = unit.last
-        text = mark.closing
+        text = due
         if (found.rule.mode or self._mode) == "cumulative":
-            text = (mark.terms.prefix if "prefix" in unit.placed else "") + found.text + text
-        if "suffix" not in unit.placed:
-            unit.placed += ("suffix",)
-        unit.skipped = ""
+            text = unit.prefix + found.text + due
+        unit.suffix, unit.skipped = due, ""
         put(Pending(closing_record(record, found, text, self._dialect.stream_metadata), ours=True))

@@ -8,6 +8,8 @@ from proxy.dialects.unit import Unit
 from proxy.framing.record import Record
 from proxy.labelling.outcome import TextDone
 from proxy.labelling.pending import Pending
+from proxy.labelling.so_far import SoFar
+from proxy.labelling.text_terms import SHOWN, TextTerms
 from proxy.labelling.think import Reading
 from proxy.labelling.verdict import SILENT
 
@@ -22,7 +24,9 @@ class StreamUnit:
     with the character that it goes in front of. ``last`` is the last record with text, which a suffix is modelled on,
     ``tail`` how the text ends so far, and ``head`` how it begins where each record says it again, or what came last
     where the client says that none does. ``slot`` is the block that came last, ``stop`` the record that ended it, held
-    back. ``opened``: the beginning of the unit was seen, not only its text.
+    back. ``opened``: the beginning of the unit was seen, not only its text. ``so_far`` follows what the text is, where
+    that matters; ``late``: only its end will tell whether it gets a notice. ``prefix`` and ``suffix`` are the words
+    that were put in.
     """
 
     index: int
@@ -39,7 +43,10 @@ class StreamUnit:
     stop: Pending | None = None
     opened: bool = False
     closed: bool = False
-    placed: tuple[str, ...] = ()
+    so_far: SoFar | None = None
+    late: bool = False
+    prefix: str = ""
+    suffix: str = ""
 
     def remember(self, record: Record, found: Unit) -> None:
         """This record holds the unit's last text so far."""
@@ -47,11 +54,17 @@ class StreamUnit:
         self.tail = (self.tail + found.text)[-_TAIL:]
 
     @property
+    def placed(self) -> tuple[str, ...]:
+        """What was put in."""
+        return SHOWN[bool(self.prefix)][bool(self.suffix)]
+
+    @property
     def ends_in_text(self) -> bool:
         """Whether the last block is the one that holds the last text: behind another, a suffix has no place."""
         return self.last is not None and (self.slot is MISSING or self.last[1].slot == self.slot)
 
-    def done(self, *, shown: bool) -> TextDone:
-        """What the record says of it; ``shown``: a rule asks for words."""
+    def done(self, *, shown: bool, agreed: TextTerms, because: tuple[str, ...]) -> TextDone:
+        """What the record says of it; ``shown``: a rule asks for words, ``agreed``: the terms of this text."""
         skipped = (SILENT if shown else "") if self.skipped is None else self.skipped
-        return TextDone(self.index, self.place, self.placed, "" if self.placed else skipped)
+        skipped = "" if self.placed else skipped or agreed.why
+        return TextDone(self.index, self.place, self.placed, skipped, because=because)

@@ -12,17 +12,20 @@ from proxy.dialects.unit import Unit
 from proxy.framing.json_text import parse
 from proxy.framing.record import Record
 from proxy.labelling.errors import LabellingError
+from proxy.labelling.metadata import beside
 
 
 def closing_record(record: Record, unit: Unit, text: str, metadata: Member | None) -> Record:
     """The copy: this unit only, with ``text`` as its text, without what must not be said twice (``blank``).
 
-    ``metadata`` is the member that holds the implicit label; the copy goes without it. Raises LabellingError where the
+    ``metadata`` is the member that holds the implicit label; the copy goes without it, and without a statement beside
+    it. Raises LabellingError where the
     record cannot be written again.
     """
     document = parse(record.data or b"")
     if metadata is not None:
         _remove(document, metadata.names)
+        _remove(document, beside(metadata.names))
     element = _only(document, unit.element)
     for path in unit.rule.blank:
         for holder in (document, element):

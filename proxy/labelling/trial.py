@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.dialects.dialect import Dialect
+from proxy.label.provenance import UNTOLD, Making
 from proxy.labelling.errors import Blocked, LabellingError
 from proxy.labelling.mark import Home, Mark, Operator, Urls, mark, terms
 from proxy.labelling.message import ResponseHead
@@ -26,7 +27,7 @@ Draw = Callable[[Picture], tuple[bytes, Item]]
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What a trial needs besides the table and the answer: who labels and how, by kind of content, what draws, the
-    bounds, and the other dialects by their names."""
+    bounds, the other dialects by their names, and how the answer was made."""
 
     operator: Operator
     decisions: Mapping[str, Decision]
@@ -36,12 +37,13 @@ class Bench:
     trusted: bool = False
     urls: Urls = "refuse"
     home: Home | None = None
+    making: Making = UNTOLD
 
     @property
     def mark(self) -> Mark:
         """The mark of every answer on this bench."""
         agreed = terms(self.decisions, "", trusted=self.trusted, urls=self.urls, home=self.home)
-        return mark(self.operator, agreed, PRODUCE_ID)
+        return mark(self.operator, agreed, PRODUCE_ID, self.making)
 
 
 @dataclass(slots=True)

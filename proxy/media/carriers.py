@@ -34,6 +34,11 @@ class Carrier(NamedTuple):
     labels: tuple[Aigc, ...]
     packet: bytes = b""
 
+    @property
+    def disclosures(self) -> tuple[str, ...]:
+        """The statements in the packet (see ``xmp.disclosures``); none where it cannot be read."""
+        return _disclosures(self.packet) if self.packet else ()
+
 
 def check_count(carriers: int) -> None:
     """MediaError where a file has more than 16 places that may hold a label."""
@@ -44,6 +49,11 @@ def check_count(carriers: int) -> None:
 def labels(carriers: Iterable[Carrier]) -> tuple[Aigc, ...]:
     """All labels, in the order of the file."""
     return tuple([label for carrier in carriers for label in carrier.labels])
+
+
+def disclosures(carriers: Iterable[Carrier]) -> tuple[str, ...]:
+    """All statements, in the order of the file."""
+    return tuple([text for carrier in carriers for text in carrier.disclosures])
 
 
 def decoded(data: bytes) -> str:
@@ -93,17 +103,29 @@ def in_packet(packet: bytes) -> tuple[Aigc, ...]:
         return ()
 
 
+def speaks(packet: bytes) -> bool:
+    """Whether an XMP packet holds a label or a statement, which belong into the first packet of a file."""
+    return bool(in_packet(packet) or _disclosures(packet))
+
+
+def _disclosures(packet: bytes) -> tuple[str, ...]:
+    try:
+        return xmp.disclosures(packet)
+    except LabelError:
+        return ()
+
+
 def xmp_carrier(place: str, packet: bytes) -> Carrier:
     """An XMP packet as a carrier."""
     return Carrier(place, in_packet(packet), packet)
 
 
 def one_packet(statement: Statement, packets: Sequence[bytes]) -> list[bytes | None]:
-    """What takes the place of each XMP packet of a file (at least one is returned): only the first holds a label.
+    """What takes the place of each XMP packet of a file (at least one is returned): only the first says the statement.
 
-    Later packets stay as they are, or go (None) where they hold a label. A first packet that cannot be read is
-    replaced: no reader could have used it; a later one goes if it speaks of a label. MediaError where one is over a
-    bound: what it holds is not known, and not to be lost.
+    Later packets stay as they are, or go (None) where they hold a label or a statement. A first packet that cannot be
+    read is replaced: no reader could have used it; a later one goes if it speaks of a label. MediaError where one is
+    over a bound: what it holds is not known, and not to be lost.
     """
     if not packets:
         return [xmp.packet(statement)]
@@ -117,9 +139,9 @@ def one_packet(statement: Statement, packets: Sequence[bytes]) -> list[bytes | N
 
 
 def _speaks(packet: bytes) -> bool:
-    """Whether a packet holds a label, or, where it cannot be read, the word that one goes by."""
+    """Whether a packet holds a label or a statement, or, where it cannot be read, the word that a label goes by."""
     try:
-        return bool(xmp.every(packet))
+        return bool(xmp.every(packet) or xmp.disclosures(packet))
     except OversizeError as error:
         raise MediaError(f"the metadata cannot be labelled: {error}") from None
     except LabelError:

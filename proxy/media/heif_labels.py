@@ -11,7 +11,7 @@ from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
 from proxy.media import exif, heif_items, heif_layout
 from proxy.media.boxes import Box, Fields
-from proxy.media.carriers import Carrier, check_count, in_packet, labels, one_packet, xmp_carrier
+from proxy.media.carriers import Carrier, check_count, labels, one_packet, speaks, xmp_carrier
 from proxy.media.errors import MediaError
 from proxy.media.heif_items import Item, Meta, Reference
 from proxy.media.heif_layout import File, Span, overwritten, payload, rebuilt, track_items
@@ -117,9 +117,9 @@ def _with_exif(file: File, change: Callable[[bytes], bytes]) -> File:
 
 
 def _without_track_labels(file: File) -> File:
-    """The file with zeros in place of labelled packets that only a track has."""
+    """The file with zeros in place of packets with a label or a statement that only a track has."""
     held = ((spans, _held(file, spans)) for item, spans in track_items(file) if _is_xmp(item))
-    contents = [(spans, bytes(len(packet))) for spans, packet in held if in_packet(packet)]
+    contents = [(spans, bytes(len(packet))) for spans, packet in held if speaks(packet)]
     return parse(overwritten(file, contents)) if contents else file
 
 

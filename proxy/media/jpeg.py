@@ -9,7 +9,7 @@ from proxy.label import xmp
 from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
 from proxy.media import exif, mpf
-from proxy.media.carriers import Carrier, check_count, decoded, in_packet, in_text, labels, one_packet, xmp_carrier
+from proxy.media.carriers import Carrier, check_count, decoded, in_text, labels, one_packet, speaks, xmp_carrier
 from proxy.media.errors import MediaError
 from proxy.media.segments import (
     APP0,
@@ -119,7 +119,7 @@ def _parsed(data: bytes) -> Picture:
 
 
 def _extended(segments: list[Segment]) -> list[list[Segment]]:
-    """The parts of each extended XMP packet that holds a label, in order."""
+    """The parts of each extended XMP packet that holds a label or a statement, in order."""
     named: dict[bytes, list[Segment]] = {}
     for segment in segments:
         if segment.marker == APP1 and segment.payload.startswith(_EXTENSION) and len(segment.payload) > _EXTENSION_HEAD:
@@ -127,7 +127,7 @@ def _extended(segments: list[Segment]) -> list[list[Segment]]:
     check_count(len(named))
     for parts in named.values():
         parts.sort(key=lambda part: part.payload[_EXTENSION_HEAD - 4 : _EXTENSION_HEAD])
-    return [parts for parts in named.values() if in_packet(_joined(parts))]
+    return [parts for parts in named.values() if speaks(_joined(parts))]
 
 
 def _joined(parts: list[Segment]) -> bytes:
@@ -168,7 +168,7 @@ def _blank(segment: Segment) -> bytes:
         return exif.without_labels(payload)
     if segment.is_xmp:
         packet = payload[len(XMP) :]
-        return (XMP + xmp.without(packet)).ljust(len(payload)) if in_packet(packet) else payload
+        return (XMP + xmp.without(packet)).ljust(len(payload)) if speaks(packet) else payload
     return bytes(len(payload)) if _is_label(segment) else payload
 
 

@@ -45,7 +45,7 @@ class Root(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """A ``metadata`` element with RDF or a property named AIGC in it.
+    """A ``metadata`` element with RDF, a property named AIGC or a statement in it; ``labelled``: with one of these two.
 
     ``scope`` holds the namespace declarations that it needs from the elements around it, as attributes, and ``name``
     where they can be put; ``home`` says whether a label can go into it: a child of the root, with an RDF element that
@@ -212,7 +212,7 @@ class _Scan:
         named = _is_label(name)
         self._within += named
         self._rdf |= name == _RDF_ROOT
-        self._labelled |= named or any(map(_is_label, attributes[::2]))
+        self._labelled |= any(map(_speaks, (name, *attributes[::2])))
 
     def _character_data(self, text: str) -> None:
         if self._open[-1].leaf:
@@ -268,6 +268,10 @@ def _is_manifest(name: str) -> bool:
 
 def _is_label(name: str) -> bool:
     return name.rpartition(" ")[2].upper() == KEYWORD
+
+
+def _speaks(name: str) -> bool:
+    return _is_label(name) or name == xmp.DISCLOSURE
 
 
 def _declarations(prefixes: list[tuple[str, str]], outer: int) -> bytes:

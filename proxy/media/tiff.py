@@ -9,14 +9,15 @@ Pages are the directories of the main chain and the SubIFDs that they point to (
 files are TIFF too, as far as this goes.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.label.aigc import KEYWORD, Aigc
-from proxy.label.xmp import Statement
+from proxy.label.xmp import OURS, Statement
 from proxy.media import exif, tags
-from proxy.media.carriers import Carrier, check_count, in_packet, labels, one_packet, xmp_carrier
+from proxy.media.carriers import Carrier, check_count, labels, one_packet, speaks, xmp_carrier
 from proxy.media.errors import MediaError
 from proxy.media.tags import Directory, Field, Layout, Span
 
@@ -29,6 +30,7 @@ MAX_BLOCKS = 500_000
 _WIDTH, _HEIGHT = 256, 257
 _XMP, _MANIFEST = 700, 52545
 _TEXTS = exif.TEXTS | {_XMP}
+_WORDS = re.compile(f"{KEYWORD}|{OURS}".encode(), re.IGNORECASE)
 _SUBFILE, _OLD_SUBFILE, _SUB_IFDS, _JPEG_STREAM = 254, 255, 330, 513
 # The fields that hold offsets and lengths of the picture's parts: strips, tiles, and old JPEG's stream.
 _PARTS = ((273, 279), (324, 325), (513, 514))
@@ -250,12 +252,13 @@ def _parts(data: bytes, layout: Layout, directory: Directory) -> tuple[Blocks, .
 
 
 def _packets(page: Page, number: int) -> list[Field]:
-    """The XMP packets that a label is looked for in: the first page's, and of later ones those that hold a label."""
+    """The XMP packets that a label is looked for in: the first page's, and of later ones those that hold a label or a
+    statement."""
     found = [field for field in page.directory.fields if field.tag == _XMP]
     if number == 0:
         return found
     packets = ((field, page.data[field.start : field.end]) for field in found)
-    return [field for field, packet in packets if KEYWORD.encode() in packet.upper() and in_packet(packet)]
+    return [field for field, packet in packets if _WORDS.search(packet) and speaks(packet)]
 
 
 def _append(out: bytearray, page: Page, gone: frozenset[Field], packet: bytes) -> None:

@@ -15,7 +15,7 @@ from proxy.policy.conditions import Conditions
 from proxy.policy.facts import Facts
 from proxy.policy.vocabulary import FACTS, Fact, When
 
-__all__ = ["unreachable", "witnesses"]
+__all__ = ["UNFORESEEN", "spellings", "unreachable", "witnesses"]
 
 # Private characters that no policy spells out, and more of them than any pattern has question marks.
 UNFORESEEN = "\ue000" * 300
@@ -66,10 +66,11 @@ def _values(name: str, patterns: tuple[str, ...] | None) -> Sequence[str]:
         return patterns or ("0",)
     if patterns is None:
         return fact.values or ("", f"{UNFORESEEN}/{UNFORESEEN}/{UNFORESEEN}")
-    return [value for pattern in patterns for value in _spellings(fact, pattern)]
+    return [value for pattern in patterns for value in spellings(fact, pattern)]
 
 
-def _spellings(fact: Fact, pattern: str) -> Iterator[str]:
+def spellings(fact: Fact, pattern: str) -> Iterator[str]:
+    """Values that fit ``pattern``, its wildcards standing for nothing, for little and for much."""
     if fact.is_literal(pattern):
         yield pattern
         return

@@ -36,6 +36,8 @@ class Outcome(StrEnum):
     """The notice was there already and was not placed twice."""
     PASSED = "passed"
     """Deliberately unchanged: the policy asks for nothing here."""
+    OBSERVED = "observed"
+    """Passed as it came, for its route only observes: the reason and the items say what would have been done."""
     UNLABELLED = "unlabelled"
     """Labelling failed and the policy's `on_failure` is `pass`: a label is missing."""
     BLOCKED = "blocked"

@@ -60,6 +60,32 @@ def test_shipped_tables_are_sound(name: str) -> None:
             "Input should be",
             {"request": {"machine": [{"claim": "a", "shows": "xml"}]}},
         ),
+        (("request", "watermark", 0), "say one of 'set'", {"request": {"watermark": [{"servers": ["vllm"]}]}}),
+        (
+            ("request", "watermark", 0),
+            "say one of 'set'",
+            {"request": {"watermark": [{"set": "a", "to": 1, "drop": "b"}]}},
+        ),
+        (("request", "watermark", 0), "they go together", {"request": {"watermark": [{"set": "a"}]}}),
+        (("request", "watermark", 0), "they go together", {"request": {"watermark": [{"drop": "a", "to": None}]}}),
+        (("request", "watermark", 0, "set"), "names only", {"request": {"watermark": [{"set": "a[*].b", "to": True}]}}),
+        (("request", "watermark", 0, "drop"), "names only", {"request": {"watermark": [{"drop": "@"}]}}),
+        (
+            ("request", "watermark", 0, "to"),
+            "nothing that JSON can say",
+            {"request": {"watermark": [{"set": "a", "to": [float("nan")]}]}},
+        ),
+        (
+            ("request", "watermark", 0, "if", 0),
+            "is not a condition",
+            {"request": {"watermark": [{"drop": "a", "if": "="}]}},
+        ),
+        (
+            ("request", "watermark", 0),
+            "whatever the body says",
+            {"request": {"watermark": [{"drop_header": "x-a", "if": "model"}]}},
+        ),
+        (("request", "begins", 0), "Input should be", {"request": {"begins": ["text"]}}),
         ((), "names neither text", {"body": []}),
     ],
 )
@@ -116,6 +142,28 @@ def test_who_answers(expected: str | None, method: str, path: bytes) -> None:
     assert expected == next(
         (dialect.name for dialect, match in found if not is_conditional(match) and not match.servers), None
     )
+
+
+@pytest.mark.parametrize(
+    ("expected", "name", "path"),
+    [
+        (False, "openai.images", b"/v1/images/generations"),
+        (True, "openai.images", b"/v1/images/edits"),
+        (True, "openai.images", b"/openai/deployments/d/images/variations"),
+        (False, "automatic1111", b"/sdapi/v1/txt2img"),
+        (True, "automatic1111", b"/sdapi/v1/img2img"),
+        (False, "stability", b"/v2beta/stable-image/generate/core"),
+        (True, "stability", b"/v2beta/stable-image/edit/inpaint"),
+        (True, "stability", b"/v2beta/stable-image/upscale/creative"),
+        (False, "stability", b"/v2beta/stable-image/control/sketch"),
+        (True, "stability", b"/v1/generation/e/image-to-image/masking"),
+        (True, "openai.videos", b"/v1/videos/v/remix"),
+        (False, "openai.videos", b"/v1/videos"),
+    ],
+)
+def test_an_edit_of_what_the_client_sent_is_known_by_its_path(expected: bool, name: str, path: bytes) -> None:
+    ((_, first), *_) = finder((parse_dialect(TABLES[name]),)).find("POST", readings(path))
+    assert expected is first.alters
 
 
 def test_stored_answers_are_known() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.label.aigc import Aigc
 from proxy.label.errors import LabelError
-from proxy.label.xmp import MAX_PACKET, Statement, every, packet, properties, read, unpadded, without
+from proxy.label.xmp import MAX_PACKET, Statement, disclosures, every, packet, properties, read, unpadded, without
 
 OLD = Aigc.first_write("doubao", "7642551196644884771")
 NEW = Aigc.first_write("ACME", "0a1b", '{"a":"b"}')
@@ -256,3 +256,57 @@ def test_a_label_can_go_and_all_else_stays(existing: bytes) -> None:
 def test_nothing_goes_where_nothing_is_said() -> None:
     plain = rdf(f"<rdf:Description>{TITLE}</rdf:Description>")
     assert without(plain) == plain
+
+
+# --- Statements -------------------------------------------------------------------------------------------------------
+
+MINE = '{"ai_generated":true,"provider_name":"A & B <c>","model":{"id":"\\u6a21"}}'
+THEIRS = '{"ai_generated":true,"mode":"altered"}'
+ESCAPED = THEIRS.replace('"', "&quot;")
+SPACE = 'xmlns:o="urn:countermark:disclosure:1"'
+
+STATED = {
+    "none": rdf(TITLE),
+    "a label": LABELLED["with other properties"],
+    "ours": packet(Statement(OLD, disclosure=THEIRS)),
+    "ours alone": packet(Statement(None, disclosure=THEIRS)),
+    "attribute": rdf(f'<rdf:Description {SPACE} dc:format="image/png" o:Disclosure="{ESCAPED}"/>'),
+    "beside others": rdf(f"<rdf:Description {SPACE}>{TITLE}<o:Disclosure>{ESCAPED}</o:Disclosure></rdf:Description>"),
+    "twice": rdf(f"<rdf:Description {SPACE} o:Disclosure='x'><o:Disclosure>{ESCAPED}</o:Disclosure></rdf:Description>"),
+}
+WHAT = [Statement(NEW), Statement(NEW, disclosure=MINE), Statement(None, disclosure=MINE)]
+
+
+@pytest.mark.parametrize("statement", WHAT)
+@pytest.mark.parametrize("existing", [None, *STATED.values()], ids=["new", *STATED])
+def test_a_packet_says_one_statement_and_nothing_is_left_of_what_was_said(
+    existing: bytes | None, statement: Statement
+) -> None:
+    once = packet(statement, existing)
+    assert ((statement.aigc,) if statement.aigc else ()) == every(once)
+    assert ((statement.disclosure,) if statement.disclosure else ()) == disclosures(once)
+    for other in WHAT:
+        assert once == packet(statement, packet(other, existing))
+    assert ("altered" in once.decode()) is False
+    assert (TITLE.encode() in once) is (TITLE.encode() in (existing or b""))
+    assert {"DigitalSourceType": (SOURCE + "trainedAlgorithmicMedia",)} == properties(once)
+
+
+def test_a_statement_of_another_name_is_somebody_elses() -> None:
+    other = rdf(f'<rdf:Description xmlns:o="urn:else" o:Disclosure="{ESCAPED}" dc:Disclosure="x"/>')
+    assert () == disclosures(other)
+    assert b"urn:else" in packet(WHAT[1], other)
+    assert (MINE,) == disclosures(packet(WHAT[1], other))
+
+
+@pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="exiftool is not installed: the independent reader is missing"
+)
+def test_exiftool_reads_the_statement(tmp_path: Path) -> None:
+    for name, existing in (("new", None), ("merged", STATED["beside others"])):
+        (tmp_path / f"{name}.xmp").write_bytes(packet(WHAT[2], existing))
+    command = ["exiftool", "-json", "-n", "-a", "-G1", "-XMP:all", str(tmp_path)]
+    shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    # It calls a namespace that it does not know by the first prefix that it meets.
+    assert [MINE] * 2 == [value for found in shown for name, value in found.items() if name.endswith(":Disclosure")]
+    assert all("XMP-TC260:Aigc" not in found for found in shown)

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +23,9 @@ from proxy.labelling.request import Asked
 from proxy.labelling.stamping import label_picture
 from proxy.labelling.transform import Work
 from proxy.policy.decision import Carrier, Decision, ImageNotice, OnFailure, Position, TextNotice
+from proxy.policy.facts import Facts, Wish
+from proxy.policy.parse import parse
+from proxy.policy.policies import Rules
 from proxy.policy.words import Words
 from proxy.record.exchange import Item
 
@@ -47,6 +51,14 @@ def decision(
 ) -> Decision:
     notice = None if position is None else TextNotice(Words((("zh", words),)), position)
     return Decision(notice, frozenset(metadata), on_failure, ("test/text",))
+
+
+def decision_of(rules: list[dict[str, Any]], wish: Wish = "") -> Decision:
+    """What a policy of these rules decides of texts; its ids and clauses go without saying."""
+    named = [{"id": f"rule-{at}", "clause": "Article 1"} | one for at, one in enumerate(rules)]
+    whole = {"policy": "test", "title": "Test", "as_of": date(2026, 1, 1), "sources": ["https://example.com"]}
+    decided = Rules([parse(whole | {"rules": named}, "test")]).decide(Facts("text", wish=wish))
+    return replace(decided, because=("test/text",))
 
 
 def badge(metadata: Iterable[Carrier] = ("xmp", "body"), on_failure: OnFailure = "block") -> Decision:

@@ -49,7 +49,7 @@ def test_only_the_notices_and_the_label_are_added(
     ]
     upstream = spell(extra | {"choices": choices, "n": 1}, ascii_only)
     sent = answer([upstream[:9], upstream[9:]], with_mark=marked(decision(position)))
-    prefix, suffix = sent.done.mark.terms.prefix, sent.done.mark.terms.suffix
+    prefix, suffix = sent.done.mark.terms.text.prefix, sent.done.mark.terms.text.suffix
     out = json.loads(sent.data)
     assert sent.done.mark.aigc.document() == out.pop("AIGC")
     for choice, text in zip(out["choices"], contents, strict=True):

@@ -9,9 +9,10 @@ import pytest
 
 from proxy.dialects.dialect import Member
 from proxy.framing.json_text import parse
-from proxy.labelling.document import label_document, upstream_label
+from proxy.labelling.document import label_document
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.mark import Home, Mark
+from proxy.labelling.metadata import upstream_label
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Work

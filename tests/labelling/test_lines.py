@@ -51,6 +51,15 @@ def test_each_answer_is_labelled_at_any_cut(ending: bytes) -> None:
     assert 3 == whole.count(b'"AIGC"')
 
 
+def test_each_answer_makes_a_statement_of_its_own() -> None:
+    file = line("a") + line("b")
+    out = answer([file], dialect=BATCH, media_type=JSONL, with_mark=marked(decision(None, ("statement",)))).data
+    ids = [one["ai_disclosure"]["content_id"] for one in answers(out)]
+    provider = OPERATOR.issuer.provider
+    assert ids == [derived_id(OPERATOR.stored, provider, one) for one in file.splitlines()]
+    assert b"AIGC" not in out
+
+
 def test_a_long_first_line_takes_time_that_grows_with_its_bytes() -> None:
     file = line("a" * (8 << 20))
     chunks = [file[at : at + 1024] for at in range(0, len(file), 1024)]

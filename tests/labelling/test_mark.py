@@ -19,15 +19,15 @@ OTHER = Aigc("1", "OTHER", "77", "code", "OTHER", "77", "more")
 )
 def test_where_the_words_go(expected: tuple[str, str], position: Position | None) -> None:
     made = marked(decision(position))
-    assert expected == (made.terms.prefix, made.terms.suffix)
-    assert bool(made.shown) is any(expected)
+    assert expected == (made.terms.text.prefix, made.terms.text.suffix)
+    assert bool(made.terms.text.shown) is any(expected)
 
 
 @pytest.mark.parametrize(("expected", "language"), [("【甲】", ""), ("[b]", "en-GB, de;q=0.5"), ("【甲】", "de")])
 def test_words_by_language(expected: str, language: str) -> None:
     words = Words((("zh", "【甲】"), ("en", "[b]")))
     made = mark(OPERATOR, terms({"text": Decision(TextNotice(words))}, language), ID)
-    assert expected + "\n\n" == made.terms.prefix
+    assert expected + "\n\n" == made.terms.text.prefix
 
 
 def test_the_label_is_sealed_and_every_item_has_its_own() -> None:
@@ -43,7 +43,7 @@ def test_the_label_is_sealed_and_every_item_has_its_own() -> None:
 def test_several_kinds_together() -> None:
     made = marked(decision(metadata=("header",), on_failure="pass"), badge(metadata=("xmp",)))
     assert (PREFIX, "AI生成", {"header", "xmp"}, "block") == (
-        made.terms.prefix,
+        made.terms.text.prefix,
         made.terms.badge_words,
         set(made.terms.carriers),
         made.terms.on_failure,

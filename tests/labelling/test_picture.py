@@ -12,13 +12,19 @@ from PIL import Image
 
 from proxy import shipped
 from proxy.label.aigc import Aigc
+from proxy.label.provenance import UNTOLD, Making
+from proxy.label.xmp import Statement, packet
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark
 from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
 from proxy.labelling.written import Written
+from proxy.media import png
+from proxy.media.carriers import disclosures
 from proxy.media.formats import find
-from tests.labelling.answers import badge, decision, drawn, marked
+from proxy.policy.decision import Decision
+from proxy.record.exchange import Item
+from tests.labelling.answers import ID, badge, decision, drawn, marked
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 STUDIO = Studio(shipped.font(), 1_000_000)
@@ -160,3 +166,89 @@ def test_a_picture_that_came_with_a_label() -> None:
         after.produce_id,
         after.content_propagator,
     )
+
+
+# --- Statements -------------------------------------------------------------------------------------------------------
+
+SAYS = Decision(None, frozenset({"statement"}), because=("test/image",))
+SAYS_BOTH = Decision(None, frozenset({"statement", "xmp", "header"}), because=("test/image",))
+EDIT = Making(0, "m", altered=True)
+
+
+def stated(data: bytes) -> tuple[str, ...]:
+    media = find(data)
+    assert media is not None
+    return disclosures(media.carriers(data))
+
+
+def made(one: Decision, *, trusted: bool = False, making: Making = UNTOLD) -> Mark:
+    return marked(one, trusted=trusted)._replace(making=making)
+
+
+def labelled(data: bytes, mark: Mark, index: int = 0) -> tuple[bytes, Item]:
+    out, item = drawn(picture(data, mark, index), STUDIO)
+    return base64.b64decode(out), item
+
+
+@pytest.mark.parametrize("name", ["rgb8.png", "rgb.jpg", "plain.svg"])
+@pytest.mark.parametrize("index", [0, 2])
+def test_the_statement_alone(name: str, index: int) -> None:
+    mark = made(SAYS, making=EDIT)
+    after, item = labelled(sample(name), mark, index)
+    assert ((mark.statement("image", index),), ()) == (stated(after), labels(after))
+    assert (mark.of_item(index).produce_id, ("statement",)) == (item.produce_id, item.placed)
+    assert (item.produce_id, "altered") == (
+        json.loads(stated(after)[0])["content_id"],
+        json.loads(*stated(after))["mode"],
+    )
+    assert b"compositeWithTrainedAlgorithmicMedia</Iptc4xmpExt" in after
+
+
+def test_label_and_statement() -> None:
+    mark = made(SAYS_BOTH)
+    after, item = labelled(sample("rgb8.png"), mark)
+    assert ((mark.statement("image"),), (mark.aigc,)) == (stated(after), labels(after))
+    assert ("xmp", "statement", "header") == item.placed
+    again, item = labelled(after, mark)
+    assert (mark.statement("image"),) == stated(again)  # it is ours to say, and said once
+    assert ("xmp", "statement", "header") == item.placed
+
+
+def test_a_statement_of_the_upstreams_stays_where_it_is_believed_or_none_is_asked_for() -> None:
+    theirs = png.write(sample("rgb8.png"), Statement(None, disclosure='{"mode":"theirs"}'))
+    for expected, one, placed, trusted in (
+        ("created", SAYS, ("statement",), False),
+        ("theirs", SAYS, ("upstream", "statement"), True),  # ours stands in the JSON around it
+        ("theirs", SAYS_BOTH, ("xmp", "upstream", "header", "statement"), True),
+        ("theirs", decision(None, ("xmp",)), ("xmp",), False),
+        ("theirs", decision(None, ("header",)), ("header",), False),
+    ):
+        after, item = labelled(theirs, made(one, trusted=trusted))
+        assert expected == json.loads(*stated(after))["mode"]
+        assert placed == item.placed
+
+
+@pytest.mark.parametrize("name", ["labelled-xmp.png", "labelled-text.png", "labelled-comment.jpg"])
+def test_a_label_that_no_rule_speaks_of_stays_beside_the_statement(name: str) -> None:
+    after, item = labelled(sample(name), made(SAYS))
+    assert labels(sample(name)) == labels(after)
+    assert (("statement",), ID) == (item.placed, item.produce_id)
+    with pytest.raises(LabellingError, match="came with a label already"):
+        labelled(sample(name), made(SAYS_BOTH))
+
+
+def test_labels_that_contradict_each_other_are_not_chosen_between() -> None:
+    other = Statement(Aigc.first_write("OTHER", "2"))
+    data = sample("labelled-text.png")
+    at = data.index(b"IDAT") - 4
+    both = data[:at] + png.xmp_chunk(packet(other)) + data[at:]
+    assert 2 == len(labels(both))
+    with pytest.raises(LabellingError, match="labels that contradict each other"):
+        labelled(both, made(SAYS))
+
+
+def test_what_its_maker_has_stated_is_preserved() -> None:
+    theirs = png.write(sample("rgb8.png"), Statement(None, disclosure='{"mode":"theirs"}'))
+    after, item = labelled(theirs, made(replace(SAYS, role="preserve")))
+    assert theirs == after
+    assert ("upstream",) == item.placed[:1]

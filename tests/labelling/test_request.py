@@ -283,10 +283,10 @@ ASKS = json.dumps(
 def test_a_request_is_read_in_every_coding_that_servers_read(coding: str) -> None:
     body = ASKS.encode(coding)
     found = read(CHAT.spoken_by("llamacpp"), NOTICES, body)
-    assert (
-        Asked("模", streaming=True, units=2, machine=Machine(json=True), continued=LABELLED["content"]) == found.asked
-    )
-    expected = ASKS.replace(json.dumps(PREFIX, ensure_ascii=False)[1:-1], "") if coding.startswith("utf-8") else ASKS
+    cut = coding.startswith("utf-8")
+    asked = Asked("模", streaming=True, units=2, machine=Machine(json=True), continued=LABELLED["content"])
+    assert asked._replace(informed=cut) == found.asked
+    expected = ASKS.replace(json.dumps(PREFIX, ensure_ascii=False)[1:-1], "") if cut else ASKS
     assert expected.encode(coding) == found.body
 
 
@@ -295,6 +295,21 @@ def test_a_request_is_read_in_every_coding_that_servers_read(coding: str) -> Non
 )
 def test_what_nobody_reads_in_any_coding(body: bytes) -> None:
     assert (Asked(), body) == read(CHAT, NOTICES, body)
+
+
+@pytest.mark.parametrize(
+    ("expected", "turns"),
+    [
+        (True, [LABELLED]),
+        (True, [{"role": "user", "content": "Hi"}, LABELLED, {"role": "user", "content": "On"}]),
+        (False, [LABELLED | {"role": "user"}]),
+        (False, [LABELLED | {"role": "system"}, {"role": "assistant", "content": "no notice"}]),
+        (False, []),
+    ],
+)
+def test_who_has_read_a_notice_is_informed(expected: bool, turns: list[Any]) -> None:
+    """A user who quotes one has not."""
+    assert expected is read(CHAT, NOTICES, json.dumps({"messages": turns}).encode()).asked.informed
 
 
 def test_a_request_nested_too_deeply_to_be_cut_is_left_alone() -> None:

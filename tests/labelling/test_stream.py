@@ -99,7 +99,7 @@ def test_only_the_notices_and_the_label_are_added(
     out = seen(sent.data)
     assert sent.done.mark.aigc.document() == out[0].pop("AIGC")
     assert not [one for one in out if "AIGC" in one]
-    prefix, suffix = sent.done.mark.terms.prefix, sent.done.mark.terms.suffix
+    prefix, suffix = sent.done.mark.terms.text.prefix, sent.done.mark.terms.text.suffix
     for index, text in texts(upstream).items():
         already = text.lstrip().startswith(WORDS)
         behind = "" if text.rstrip().endswith(WORDS) else suffix

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import zlib
@@ -15,6 +16,7 @@ from PIL import Image, ImageSequence
 from proxy.label.aigc import Aigc
 from proxy.label.xmp import Statement
 from proxy.media.badge import Badge
+from proxy.media.carriers import disclosures, labels
 from proxy.media.drawing.stamp import stamp
 from proxy.media.errors import MediaError
 from proxy.media.format import Format
@@ -87,6 +89,45 @@ def test_writing_twice_equals_writing_once(writable_sample: Path) -> None:
     once = found.write(data, Statement(OURS))
     assert found.write(once, Statement(OURS)) == once
     assert found.write(found.write(data, Statement(OTHER)), Statement(OURS)) == once
+
+
+SAID = (
+    Statement(OURS, disclosure='{"ai_generated":true}'),
+    Statement(None, disclosure='{"ai_generated":true,"mode":"created","provider_name":"A & <B>"}'),
+    Statement(OTHER),
+)
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("stem", ["labelled-xmp", "metadata", "manifest"])
+def test_a_file_says_one_statement_whatever_it_said_before(stem: str, suffix: str) -> None:
+    found, data = format_of(SAMPLES / f"{stem}{suffix}")
+    written = {said: found.write(data, said) for said in SAID}
+    for said, once in written.items():
+        carriers = found.carriers(once)
+        assert ((said.aigc,) if said.aigc else ()) == labels(carriers)
+        assert ((said.disclosure,) if said.disclosure else ()) == disclosures(carriers)
+        for other in written.values():
+            assert once == found.write(other, said)
+
+
+THEIRS = b"""<x:xmpmeta xmlns:x='adobe:ns:meta/'><r:RDF xmlns:r='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
+<r:Description xmlns:o='urn:countermark:disclosure:1' o:Disclosure='theirs'/></r:RDF>"""
+PACKED = re.compile(rb"<x:xmpmeta.*?(?=</x:xmpmeta>)", re.DOTALL)
+
+
+def test_a_statement_is_found_and_replaced_wherever_a_label_is(sample: Path) -> None:
+    """Of every sample that holds its label in plain XMP, in one piece, with a statement of the same length there."""
+    found, data = format_of(sample)
+    if not sample.name.startswith("labelled") or not PACKED.search(data) or "blocks" in sample.name:
+        return
+    data = PACKED.sub(lambda old: THEIRS.ljust(len(old[0])), data, count=1)
+    data = mended(data) if sample.suffix == ".png" else data
+    before = found.carriers(data)
+    assert (("theirs",), ()) == (disclosures(before), labels(before))
+    for said in SAID:
+        after = found.carriers(found.write(data, said))
+        assert ((said.disclosure,) if said.disclosure else ()) == disclosures(after)
 
 
 def test_writing_changes_no_pixel(decodable_sample: Path) -> None:

@@ -66,14 +66,12 @@ def test_the_shipped_policy() -> None:
             carriers,
             "block",
             ("cn-gb45438/text",),
-            retention=190,
         ),
         "image": Decision(
             ImageNotice(Words((("zh", "AI生成"),)), "bottom-right", 0.05),
             carriers | in_file,
             "block",
             ("cn-gb45438/image",),
-            retention=190,
         ),
     }
     assert expected == {kind: rules.decide(Facts(kind)) for kind in ("text", "image")}

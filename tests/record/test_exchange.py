@@ -158,6 +158,7 @@ def test_what_is_clipped_can_be_written_down(text: str) -> None:
 def test_a_label_that_is_missing_is_never_a_success() -> None:
     failures = {
         Outcome.PENDING,
+        Outcome.OBSERVED,
         Outcome.UNLABELLED,
         Outcome.BLOCKED,
         Outcome.UPSTREAM_ERROR,

@@ -11,7 +11,8 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 from proxy.media import png
-from tests.chats import USAGE, chunk, told
+from tests.chats import USAGE, chunk, completion, told
+from tests.own_marks import forcing
 from tests.running import NOTICE
 from tests.sdk.chain import EXPECTED_LABEL, Chain, chain, says, sends, short, streams
 from tests.sdk.ends import SUFFIX, both_ends
@@ -101,6 +102,26 @@ async def test_an_answer_that_nobody_could_read_on_the_way_is_not_asked_for() ->
             await client.chat.completions.create(model="m", messages=ASK, extra_headers={"X-Is-Encrypted": "true"})
         assert it.upstream.received == []
     assert raised.value.code == "not_labelled"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_client_cannot_opt_out_of_the_models_watermark(streamed: bool, tmp_path: Path) -> None:
+    """vLLM puts none into an answer whose request says so; where policy forces it, the model does not hear of that."""
+    script = streams(told("Hello")) if streamed else says(completion("Hello"))
+    async with chain(script, **forcing(tmp_path, "vllm")) as it, client_of(it) as client:
+        opted_out = {"watermarking": False}
+        answer: Any = await client.chat.completions.create(
+            model="m", messages=ASK, stream=streamed, extra_body=opted_out
+        )
+        if streamed:
+            assert "".join([one.choices[0].delta.content or "" async for one in answer]) == "Hello"
+        else:
+            assert answer.choices[0].message.content == "Hello"
+        (request,) = it.upstream.received
+        record = it.here.only()
+    assert "watermarking" not in request.json()
+    assert request.json()["messages"] == ASK
+    assert (record.outcome, record.because) == ("metadata_only", ("force/marks", "force/marks"))
 
 
 def completed(*texts: str) -> dict[str, Any]:
