@@ -6,6 +6,7 @@ taken over: connections stay warm, processes stay up, counts go on, and what exc
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy import upstream as client
@@ -54,7 +55,7 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None, before: Servi
             name=settings.provider_name,
             notices=Notices(settings.known_words),
             digest=(lambda text: keys.hash("text", text.encode("utf-8", "surrogatepass"))) if ledger else None,
-            count=_count(settings),
+            count=_count(settings, before),
             resource=settings.public_url or "",
             policy_set=settings.policy_set.short_digest,
         ),
@@ -70,10 +71,16 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None, before: Servi
     )
 
 
-def _count(settings: Settings) -> Count:
+def _count(settings: Settings, before: Service | None) -> Count:
     """What counts tokens; its table is loaded only where a rule asks."""
-    tables = settings.tokens.tables if any(route.rules.asks("min_tokens") for route in settings.routes) else None
-    return counter(settings.tokens.encoding, tables)
+    if before is not None and _table(before.settings) == _table(settings):
+        return before.operator.count
+    return counter(*_table(settings))
+
+
+def _table(settings: Settings) -> tuple[str, Path | None]:
+    asked = any(route.rules.asks("min_tokens") for route in settings.routes)
+    return settings.tokens.encoding, settings.tokens.tables if asked else None
 
 
 def _memory(settings: Settings, before: Service | None) -> Memory:

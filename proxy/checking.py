@@ -92,7 +92,12 @@ def policies_at(path: Path) -> PolicyFolder:
     what, there = what_is(path)
     if what == "dialects":
         raise SourceError(path, 1, 1, "there are dialects here, and no policies")
-    return PolicyFolder(policy_folder(read(there).data, there.parent) if what == "configuration" else there, None)
+    return _read(policy_folder(read(there).data, there.parent) if what == "configuration" else there)
+
+
+def _read(path: Path, font: bytes | None = None) -> PolicyFolder:
+    """The policies of a folder, or the one in a file."""
+    return PolicyFolder(path.parent, font, [path]) if path.is_file() else PolicyFolder(path, font)
 
 
 def _configuration(path: Path, before: PolicySet | None, *, secrets: bool) -> Checked:
@@ -101,14 +106,16 @@ def _configuration(path: Path, before: PolicySet | None, *, secrets: bool) -> Ch
     try:
         settings = load(path, before, secrets=secrets)
     except SettingsError as error:
-        errors = error.errors
+        placed_ones = {str(one) for one in error.errors}
+        others = (fault for fault in error.faults if fault not in placed_ones)
+        errors = (*error.errors, *(SourceError(path, 1, 1, fault) for fault in others))
     try:
         data = read(path).data
     except SourceError:
         return Checked("configuration", path, errors)
     policies = PolicyFolder(policy_folder(data, path.parent), None)
     folder = dialect_folder(data, path.parent)
-    tables = TableFolder(folder, examples=True).tables if folder is not None else {}
+    tables = TableFolder(folder).tables if folder is not None else {}
     own = [table for table in tables.values() if table.own]
     failing = (*policies.failing_examples(), *_failing(own, tables))
     return Checked(
@@ -117,7 +124,7 @@ def _configuration(path: Path, before: PolicySet | None, *, secrets: bool) -> Ch
 
 
 def _policies(path: Path, before: PolicySet | None) -> Checked:
-    policies = PolicyFolder(path, shipped.font())
+    policies = _read(path, shipped.font())
     policies.check_dialects(TableFolder().kinds())
     if before is not None and path.is_file():  # the words of the others are not its business
         before = PolicySet({name: before.policies[name] for name in policies.names if name in before.policies})
@@ -128,12 +135,12 @@ def _policies(path: Path, before: PolicySet | None) -> Checked:
 
 def _dialects(path: Path) -> Checked:
     if path.is_dir():
-        folder = TableFolder(path, examples=True)
+        folder = TableFolder(path)
         own = [table for table in folder.tables.values() if table.own]
         errors = [*folder.errors, *([_nothing(path, folder.fault)] if folder.fault else [])]
         tables = folder.tables
     else:
-        own, errors, tables = [], [], TableFolder(examples=True).tables
+        own, errors, tables = [], [], TableFolder().tables
         source = read(path)
         try:
             own = [replace(read_table(source), own=True)]

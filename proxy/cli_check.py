@@ -39,7 +39,7 @@ def check_files(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="Configurations, policies, tables of APIs, or folders of them; else config.yaml in this folder.",
         ),
     ] = None,

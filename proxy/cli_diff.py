@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from proxy.checking import what_is
+from proxy.checking import policies_at, what_is
 from proxy.cli_endings import MISUSED, end
 from proxy.policy.decision import Decision
 from proxy.policy.difference import Change, Differences, asked_by, differences
@@ -28,7 +28,6 @@ from proxy.policy.policies import PolicySet, Rules
 from proxy.policy.vocabulary import When
 from proxy.settings import Settings, SettingsError, load
 from proxy.settings_parts import Route
-from proxy.settings_policies import PolicyFolder
 from proxy.source import SourceError
 
 __all__ = ["diff"]
@@ -61,8 +60,7 @@ def diff(
 ) -> None:
     """Show which decisions change between two configurations, or between two sets of policies, each policy by itself.
 
-    Status 0: all decisions are the same; 1: some differ, or words are lost that clients may still send back; 2: one of
-    both cannot be used.
+    Status 0: all decisions are the same; 1: some differ, or words are lost; 2: one of both cannot be used.
     """
     try:
         sides = _sides(old, new)
@@ -97,7 +95,7 @@ def _named(what: str) -> str:
 
 
 def _sound(path: Path) -> PolicySet:
-    folder = PolicyFolder(path, None)
+    folder = policies_at(path)
     if folder.fault or folder.errors:
         raise SettingsError([*filter(None, [folder.fault]), *folder.errors])
     return folder.set
@@ -200,7 +198,7 @@ def _tell(console: Console, sides: Sides, lost: Mapping[str, Sequence[str]], *, 
     for part in sides.parts:
         if part.found.changes and part.name:
             there = "" if part.name in sides.new.policies else " (gone)"
-            here = "" if part.name in sides.old.policies or len(sides.old.policies) == 1 else " (new)"
+            here = "" if part.name in sides.old.policies or len(sides.parts) == 1 else " (new)"
             console.print(Text(f"{part.name}{there}{here}", style="bold"))
         for change in part.found.changes:
             _change(console, change)
@@ -229,6 +227,6 @@ def _change(console: Console, change: Change) -> None:
     for name, before, after in change.fields:
         if (name, before, after) not in left:
             rows.add_row(name, Text(before), "→", Text(after))
-    if left:
-        rows.add_row("", f"and so in {len(left)} more languages", "", "", style="dim")
     console.print(Padding(rows, (0, 0, 0, 6), expand=False))
+    if left:
+        console.print(Text(f"      and words in {len(left)} more languages", style="dim"))

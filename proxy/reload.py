@@ -8,7 +8,6 @@ What loads works in a thread: streams go on meanwhile.
 
 import asyncio
 import logging
-import sys
 from typing import NamedTuple
 
 from proxy.assembly import service
@@ -21,7 +20,6 @@ from proxy.watch import Watch
 __all__ = ["EVERY", "Reloader"]
 
 EVERY = 1.0  # seconds between two looks; an edit is over when two looks see the same
-_TURN = 0.001  # seconds that the thread which loads may make the event loop wait, who needs many turns in a row
 
 log = logging.getLogger("countermark")
 
@@ -89,14 +87,6 @@ class Reloader:
         log.info("the configuration was read again: %s; policy set %s is in force", changed, policies)
 
     def _made(self, before: Service) -> _Made:
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(_TURN)
-        try:
-            return self._read(before)
-        finally:
-            sys.setswitchinterval(usual)
-
-    def _read(self, before: Service) -> _Made:
         settings, later = keep(before.settings, self._watch.load(before.settings.policy_set))
         try:
             made = service(settings, before.keys, before.ledger, before)

@@ -6,7 +6,7 @@ can be drawn with the font that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,13 @@ __all__ = ["PolicyFolder", "route_faults"]
 
 
 class PolicyFolder:
-    """The policies of one folder, or of one file, and all that is wrong with them, the words included that ``font``
-    cannot draw; None looks at no words.
+    """The policies of one folder, or of these ``files`` in it, and all that is wrong with them, the words included that
+    ``font`` cannot draw; None looks at no words.
 
     ``names`` are those of the files, sound or not; ``errors`` have their places; ``fault`` is about the folder itself.
     """
 
-    def __init__(self, path: Path, font: bytes | None) -> None:
+    def __init__(self, path: Path, font: bytes | None, files: Sequence[Path] | None = None) -> None:
         self._font = font
         self._path = path
         self.errors: list[SourceError] = []
@@ -42,7 +42,7 @@ class PolicyFolder:
         self._read: dict[str, tuple[Policy, Source]] = {}
         self.names: list[str] = []
         try:
-            files = [path] if path.is_file() else listed(path, "policy")
+            found = listed(path, "policy") if files is None else files
         except FileNotFoundError:
             self.fault = (
                 f"there is no folder {path}: leave the key out to use the policies that come with the program, or put "
@@ -52,7 +52,7 @@ class PolicyFolder:
         except OSError as error:
             self.fault = f"the folder {path} cannot be read: {error.strerror or error}"
             return
-        for file in files:
+        for file in found:
             if isinstance(file, SourceError):
                 self.errors.append(file)
             else:

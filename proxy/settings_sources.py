@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from proxy import shipped
 from proxy.settings_dialects import dialect_folder
+from proxy.settings_tokens import TokensFile
+from proxy.tokens import TABLES
 
 __all__ = ["Sources", "policy_folder", "sources"]
 
@@ -25,11 +27,10 @@ class Sources(NamedTuple):
 def sources(data: Any, folder: Path) -> Sources:
     """All that a configuration in ``folder`` is read from besides itself. ``data`` need not be sound."""
     named = data if isinstance(data, dict) else {}
-    files = [folder / named["font"]] if isinstance(named.get("font"), str) else []
     folders = [policy_folder(data, folder), dialect_folder(data, folder)]
     if not isinstance(named.get("policies"), str):
         folders.append(folder / "policies")  # it counts from the moment that it is there
-    return Sources((*files, *_credentials(named, folder)), tuple(dict.fromkeys(one for one in folders if one)))
+    return Sources(tuple(_files(named, folder)), tuple(dict.fromkeys(one for one in folders if one)))
 
 
 def policy_folder(data: Any, folder: Path) -> Path:
@@ -42,12 +43,20 @@ def policy_folder(data: Any, folder: Path) -> Path:
     return beside if beside.is_dir() else shipped.policies()
 
 
-def _credentials(data: dict[Any, Any], folder: Path) -> Iterator[Path]:
-    """The files that keys to sign with are read from (see settings_signing.py)."""
-    upstreams = data.get("upstreams")
-    for upstream in upstreams.values() if isinstance(upstreams, dict) else ():
-        sign = upstream.get("sign") if isinstance(upstream, dict) else None
-        held = sign.get("credentials") if isinstance(sign, dict) else None
-        for place in held.values() if isinstance(held, dict) else ():
+def _files(data: dict[Any, Any], folder: Path) -> Iterator[Path]:
+    """The font, the table that counts tokens, and the keys to sign with."""
+    if isinstance(data.get("font"), str):
+        yield folder / data["font"]
+    tokens = _section(data, "tokens")
+    table = TABLES.get(str(tokens.get("encoding", TokensFile().encoding)))
+    if table is not None and isinstance(tokens.get("tables"), str):
+        yield folder / tokens["tables"] / table.name
+    for upstream in _section(data, "upstreams").values():
+        for place in _section(_section(upstream, "sign"), "credentials").values():
             if isinstance(place, str) and place.startswith("file:"):
                 yield folder / place.removeprefix("file:")
+
+
+def _section(data: Any, name: str) -> dict[Any, Any]:
+    found = data.get(name) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}

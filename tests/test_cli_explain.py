@@ -10,6 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from proxy.cli import commands
+from proxy.cli_explain import _found, _likely
+from proxy.labelling.message import RequestHead
 from proxy.media.formats import find
 from tests.chats import CHAT, asks, completion
 from tests.command import ROOT, running
@@ -267,6 +269,25 @@ async def test_it_is_what_happens(folder: Path) -> None:
     assert f"{text['before']}Hello{text['after']}" == answer.json()["choices"][0]["message"]["content"]
     assert set(document["label"]["headers"]) <= {name.decode() for name, _ in answer.headers}
     assert ("AIGC" in document["label"]) is ("AIGC" in answer.json())
+
+
+async def test_requests_take_the_way_that_the_proxy_sends_them() -> None:
+    """Route, dialect and model of every request that a dialect answers, by the paths that stand for them."""
+    async with scripted([]) as upstream, countermark(upstream.url) as here:
+        service, settings = here.service, here.service.settings
+        names = [one.name for one in settings.dialects["models"]]
+        tried = 0
+        for name in names:
+            for method, target in _likely(settings, "", name):
+                found = _found(settings, method, target, "")
+                path = target.partition("?")[0].encode()
+                claim = service.claim(RequestHead(method, target.encode(), []), path)
+                assert found is not None
+                assert claim.route is found.route
+                assert (claim.path, claim.model) == (found.path, found.model)
+                assert (claim.dialect and claim.dialect.name) == (found.dialect and found.dialect.name)
+                tried += 1
+        assert tried > len(names)
 
 
 def test_at_the_start_it_is_told_what_is_missing_and_what_only_observes(folder: Path) -> None:

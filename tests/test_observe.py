@@ -18,7 +18,7 @@ from proxy.record.outcome import Outcome
 from tests.chats import asks, chunk, completion, event, events, told
 from tests.downstream import Answer, ask, connected, request
 from tests.running import Here, countermark, until
-from tests.scripted import CLOSE, CUT, Received, Step, Wire, scripted
+from tests.scripted import CLOSE, Received, Step, Wire, scripted
 from tests.sockets import connected as connected_socket
 from tests.sockets import echo, relayed
 
@@ -368,14 +368,29 @@ async def test_a_whole_answer_does_not_wait_for_its_end_to_be_looked_at() -> Non
         assert (await client.rest()).body == HELLO
 
 
-async def test_a_stream_that_breaks_off_breaks_off() -> None:
-    steps: list[Step] = [*chunked(STREAM, SSE)[:4], CUT]
-    async with scripted(steps) as upstream, countermark(upstream.url, **OBSERVES) as here:
-        answer = await ask(here.address, "POST", CHAT.encode(), asks(stream=True))
-        record = (await here.recorded(2))[-1]
-        assert not here.promised
-    assert not answer.whole
+@pytest.mark.parametrize("steps", [chunked(STREAM, SSE)[:4], [whole(HELLO)[:-9]]], ids=["stream", "whole answer"])
+async def test_what_breaks_off_breaks_off(steps: list[Step]) -> None:
+    async with scripted([*steps, CLOSE]) as upstream, countermark(upstream.url, routes=ROUTES) as here:
+        body = asks(stream=len(steps) > 1)
+        unclaimed = await ask(here.address, "POST", b"/bare/v1/novelties", body)
+        answer = await ask(here.address, "POST", f"/observe{CHAT}".encode(), body)
+        record = await recorded(here, "observe")
+        await until(lambda: not here.promised)
+    assert unclaimed.body == answer.body
+    assert (False, False) == (unclaimed.whole, answer.whole)
     assert Outcome.TRUNCATED == record.outcome
+
+
+async def test_a_head_without_a_body() -> None:
+    steps: list[Step] = [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n"]
+    async with scripted(steps) as upstream, countermark(upstream.url, routes=ROUTES) as here:
+        bare, answer = [
+            await ask(here.address, "HEAD", f"/{route}/v1/responses/resp_1".encode()) for route in ("bare", "observe")
+        ]
+        record = await recorded(here, "observe")
+    assert (200, b"999", b"") == (answer.status, answer.value(b"content-length"), answer.body)
+    assert bare.headers == answer.headers
+    assert "would pass as it came: no body" == record.reason
 
 
 async def test_a_client_that_leaves_is_told_of() -> None:

@@ -36,6 +36,9 @@ def test_the_wheel_carries_all_that_is_needed_and_nothing_else(wheel: Path) -> N
             "proxy/starter/config.yaml": ROOT / "config.yaml",
             **{f"proxy/starter/policies/{path.name}": path for path in (ROOT / "policies").glob("*.yaml")},
             **{
+                f"proxy/starter/policies/schema/{path.name}": path for path in (ROOT / "policies/schema").glob("*.json")
+            },
+            **{
                 str(path.relative_to(ROOT)): path
                 for pattern in ("*.py", "*.yaml", "*.otf", "OFL.txt", "py.typed")
                 for path in (ROOT / "proxy").rglob(pattern)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from websockets.exceptions import InvalidStatus
 
 from proxy.record.exchange import Record
 from proxy.record.outcome import Outcome, State
@@ -23,9 +24,12 @@ from tests.command import running
 from tests.downstream import Answer, Client, ask, connected, request
 from tests.running import Here, countermark, until
 from tests.scripted import Received, Wire, scripted
+from tests.sockets import connected as joined
+from tests.sockets import echo, relayed
 
 SOON = 0.01  # seconds between two looks
 PATIENCE = 20.0  # seconds, on a machine that has much else to do
+ROUTE = {"path": "/**", "upstream": "models", "policies": ["own"]}
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 
 
@@ -204,6 +208,24 @@ async def test_an_exchange_ends_as_it_began_and_then_its_upstream_is_let_go() ->
         assert not any(worker._closed for worker in here.service.workshop._workers)
         assert ["[edition 1]"] == words_in(await said(here))
         assert 2 == upstream.accepted
+
+
+async def test_a_websocket_stays_as_it_was_opened() -> None:
+    async with relayed(echo, watched=SOON, own=edition(0)) as here:
+        first = here.service
+        async with joined(here) as socket:
+            await socket.send("before")
+            assert "before" == await socket.recv()
+            await configure(here, upstream={"max_connections": 7}, routes=[ROUTE])
+            assert first.sockets["models"] is not here.service.sockets["models"]
+            await socket.send("after")
+            assert "after" == await socket.recv()
+            assert (1, 1) == (first.sockets["models"].open, here.app.services.earlier)
+        await until(lambda: here.app.services.earlier == 0)
+        assert 0 == first.sockets["models"].open
+        with pytest.raises(InvalidStatus, match="501"):
+            async with joined(here):
+                pass
 
 
 async def test_what_has_not_changed_is_taken_over() -> None:

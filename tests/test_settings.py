@@ -17,7 +17,9 @@ from pydantic import BaseModel
 from proxy.media_hosts import MediaHost
 from proxy.policy.facts import Facts
 from proxy.settings import LedgerSettings, Limits, Listen, Settings, SettingsError, UpstreamSettings, from_flags, load
+from proxy.settings_deepfake import UNKNOWN, DeepfakeFact
 from proxy.settings_model import PLACEHOLDER, ConfigFile
+from proxy.settings_tokens import TokenSettings
 from proxy.shipped import font
 from proxy.source import read
 from tests.command import ROOT
@@ -101,6 +103,7 @@ def test_what_need_not_be_said(folder: Path) -> None:
     assert route.policies == ("cn-gb45438",)
     assert (route.unclaimed, route.websockets) == ("pass", "refuse")
     assert (route.urls, route.media_hosts, route.mode) == ("refuse", (), "enforce")
+    assert (UNKNOWN, TokenSettings("o200k_base", None)) == (route.deepfake, settings.tokens)
     assert settings.known_words == settings.policy_set.every_words
     assert "【人工智能生成】" in settings.known_words
 
@@ -116,12 +119,14 @@ upstreams:
      max_connections: 7}
   pictures: {url: https://images.example.com, transport: httpx, proxy: http://proxy.example:3128}
 routes:
-  - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse,
+  - {path: /v1/Images/**, upstream: pictures, policies: [cn-gb45438], unclaimed: refuse, deepfake: no,
      urls: rewrite, media_hosts: ["*.Images.example.com", "[::1]:9000", {host: images.internal, private: true}]}
-  - {path: /v1/*, upstream: models, policies: [], websockets: pass, mode: observe}
+  - {path: /v1/*, upstream: models, policies: [], websockets: pass, mode: observe,
+     deepfake: {header: X-Fake}}
 policies: policies
 identity: {tenant: X-Api-Key}
 trusted_peers: [10.0.0.0/8, 192.0.2.7, "2001:db8::/32"]
+tokens: {encoding: cl100k_base}
 ledger: {path: /var/lib/records.db, on_failure: pass, synchronous: normal}
 keys: /etc/countermark/keys
 limits:
@@ -159,6 +164,8 @@ limits:
     assert settings.public_url == "https://ai.example.com/models"
     assert [route.websockets for route in settings.routes] == ["refuse", "pass"]
     assert [route.mode for route in settings.routes] == ["enforce", "observe"]
+    assert [DeepfakeFact("no"), DeepfakeFact(header=b"x-fake")] == [route.deepfake for route in settings.routes]
+    assert TokenSettings("cl100k_base") == settings.tokens
     assert [(route.urls, route.media_hosts) for route in settings.routes] == [
         (
             "rewrite",
@@ -481,6 +488,30 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             top("limits: {total_memory: 1 MiB}"),
         ),
         (
+            [
+                "1:20: tokens.encoding: must be 'o200k_base', 'o200k_harmony', 'cl100k_base', 'p50k_base' or "
+                "'r50k_base', not the text 'o300k'"
+            ],
+            top("tokens: {encoding: o300k}"),
+        ),
+        *(
+            (
+                [
+                    f"5:{column}: routes.deepfake: must be yes, no, unknown or {{header: NAME}}, the name of a request "
+                    f"header, not {told}"
+                ],
+                route_with(f"deepfake: {value}"),
+            )
+            for value, column, told in (
+                ("maybe", 59, "the text 'maybe'"),
+                ("null", 59, "nothing"),
+                ("1", 59, "the number 1"),
+                ("{header: x y}", 49, "a mapping"),
+                ("{header: X, other: Y}", 49, "a mapping"),
+                ("{}", 49, "a mapping"),
+            )
+        ),
+        (
             ["1:20: identity.tenant: must be the name of a request header such as authorization: 'x y'"],
             top("identity: {tenant: x y}"),
         ),
@@ -493,6 +524,12 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
 )
 def test_every_fault(folder: Path, expected: list[str], text: str) -> None:
     assert [f"config.yaml:{fault}" for fault in expected] == faults(write(folder, text))
+
+
+def test_a_table_of_tokens_that_is_not_there(folder: Path) -> None:
+    (fault,) = faults(write(folder, top("tokens: {encoding: cl100k_base, tables: tables}")))
+    assert fault.startswith("config.yaml:1:41: tokens.tables: there is no table of cl100k_base in tables: ")
+    assert fault.endswith(" there, under the name 9b5ad71b2ce5302211f9c61530b329a4922fc6a4")
 
 
 def test_no_configuration(tmp_path: Path) -> None:

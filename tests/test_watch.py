@@ -13,6 +13,7 @@ from proxy.policy.policies import PolicySet
 from proxy.settings import Settings, SettingsError
 from proxy.settings_sources import Sources
 from proxy.shipped import font
+from proxy.tokens import TABLES
 from proxy.watch import ATTEMPTS, Watch
 from tests.command import ROOT
 from tests.running import configure
@@ -213,6 +214,17 @@ def test_a_configuration_that_is_none_is_watched_until_it_is_one(broken: str, fo
     config.write_bytes(before)
     assert [False, True] == noticed(watch, 2)
     watch.load()
+
+
+def test_a_table_of_tokens_that_is_missing_is_waited_for(folder: Path) -> None:
+    watch, config = watched(folder), folder / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "tokens: {tables: own}\n", encoding="utf-8")
+    assert [False, True] == noticed(watch, 2)
+    with pytest.raises(SettingsError, match="under the name"):
+        watch.load()
+    assert [False] * 3 == noticed(watch, 3)
+    (folder / "own" / TABLES["o200k_base"].name).write_bytes(b"no table")
+    assert [False, True] == noticed(watch, 2)
 
 
 def test_the_one_line_form_sees_a_folder_of_policies_that_appears(

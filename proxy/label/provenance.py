@@ -9,7 +9,7 @@ mode                  ``created``, or ``altered`` where the answer is an edit of
 provider_name         who offers the system, as people call it; provider_id as labels do (ContentProducer)
 system_name           the system, with system_version (IPTC AISystemUsed and AISystemVersionUsed)
 model                 ``{"id": ...}``, as the client named it
-created_at            RFC 3339, in UTC, to the second
+created_at            RFC 3339, in UTC, to the second; of what was stored in between, when it was read
 content_id            the ProduceID of what the statement speaks of
 computer_resource_id  the URL under which the system is reached
 digital_source_type   the IPTC NewsCode

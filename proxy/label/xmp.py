@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from proxy.label.aigc import KEYWORD, Aigc, parse
 from proxy.label.errors import LabelError, OversizeError
-from proxy.label.provenance import CREATED, SOURCE_TYPES
+from proxy.label.provenance import ALTERED, CREATED, SOURCE_TYPES
 
 MAX_PACKET = 1 << 20
 MAX_ELEMENTS = 20_000
@@ -26,12 +26,10 @@ TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OURS = "urn:countermark:disclosure:1"
 
-# What an upstream said about its own generation is more exact than what we can say; anything else does not hold for
-# generated content (a camera's "digitalCapture" echoed by a picture made from a photograph).
-_GENERATED = frozenset(
-    SOURCE_TYPES + name
-    for name in ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
-)
+# What an upstream said about its own generation is more exact than what we can say, which is "trainedAlgorithmicMedia"
+# unless we know of an edit; anything else does not hold for generated content (a camera's "digitalCapture" echoed by a
+# picture made from a photograph).
+_EXACT = frozenset(SOURCE_TYPES + name for name in (ALTERED, "compositeSynthetic"))
 
 START_TAG = re.compile(rb"""<[^\s/>]+(?P<attributes>(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
 # Namespace declarations match without a name.
@@ -108,8 +106,9 @@ class _Found:
 def packet(statement: Statement, existing: bytes | None = None) -> bytes:
     """A packet in UTF-8 that says the statement once: a new one, or ``existing`` with what is older replaced.
 
-    Where ``existing`` already names a source type that means generated content, that one stays; so does the system that
-    it names where the statement names none. LabelError where ``existing`` cannot be read (see ``every``).
+    Where ``existing`` already names a source type that says more of generated content than ours, that one stays; so
+    does the system that it names where the statement names none. LabelError where ``existing`` cannot be read (see
+    ``every``).
     """
     if existing is None:
         body = _description(statement, SOURCE_TYPES + statement.source_type, "")
@@ -122,7 +121,7 @@ def packet(statement: Statement, existing: bytes | None = None) -> bytes:
     found = _scan(existing)
     if found.root_end is None:
         raise LabelError("an XMP packet has no rdf:RDF element to put a label in")
-    kept = [uri for uri in found.said[_SOURCE_TYPE] if uri in _GENERATED]
+    kept = [uri for uri in found.said[_SOURCE_TYPE] if uri in _EXACT]
     if not statement.system:
         system, version = (next(iter(found.said[name]), "") for name in (_SYSTEM, _SYSTEM_VERSION))
         statement = statement._replace(system=system, system_version=version)

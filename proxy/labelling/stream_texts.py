@@ -5,8 +5,8 @@ it, and a text that is said again as a whole is said as it was labelled. What a 
 record of its unit: a suffix belongs before it if the unit ends there.
 
 Where rules ask what a text is, or how long, it gets the words of one as long as any, and at its end what it turns out
-to be due beyond them. One that begins with a block of code may be code or not: it passes, and gets its words at the
-end.
+to be due beyond them. One that begins with a block of code may be code or not: it passes, and gets at its end what is
+not due in either case.
 """
 
 from collections import deque
@@ -190,12 +190,13 @@ class Texts:
     def _begin(self, unit: StreamUnit, *, ended: bool) -> None:
         """The unit's text is due what rules ask for: the words in front of it go in, unless its end must be seen."""
         resumed = self._asked.resumed and not unit.opened
-        prefix = self._done.mark.terms.text.prefix
+        terms = self._done.mark.terms
+        prefix = terms.text.prefix
         if ended and unit.so_far is not None:
             unit.late, prefix = True, self._agreed(unit).prefix  # all of it is here
         elif self._fences and (resumed or self._opens(unit) == "yes"):
-            unit.late = True
-            return
+            assert terms.by_text is not None
+            unit.late, prefix = True, "" if resumed else terms.by_text.meanwhile
         elif not self._ends:
             unit.so_far = None  # words for people, who have read what is theirs
         if prefix and unit.first:

@@ -50,7 +50,8 @@ class ByText(NamedTuple):
 
     ``most`` is the number of tokens behind which nobody asks. ``fences``: code is shown something else than words for
     people are. ``ends``: a text that was shown what one as long as any is may be due more at its end. ``follows``: what
-    is shown hangs on the text at all.
+    is shown hangs on the text at all. ``meanwhile`` are the words in front of what may be code or not that it is due in
+    either case, empty where there are none.
     """
 
     rows: Mapping[Output, tuple[tuple[int, TextTerms], ...]]
@@ -58,6 +59,7 @@ class ByText(NamedTuple):
     fences: bool
     ends: bool
     follows: bool
+    meanwhile: str
 
     def of(self, output: Output, tokens: int | None = None) -> TextTerms:
         """The terms of a text that is there; one of unknown length may be as long as any."""
@@ -102,6 +104,7 @@ def by_text(decision: Decision, language: str) -> ByText:
     }
     plain, code = rows["plain"], rows["code"]
     first = plain[-1][1].prefix
+    either = code[-1][1].prefix
     words = {(found.prefix, found.suffix) for _, found in (*plain, *code)}
     return ByText(
         rows,
@@ -112,6 +115,7 @@ def by_text(decision: Decision, language: str) -> ByText:
         ),
         ends=any(found.beyond(first) for _, found in plain),
         follows=len(words) > 1,
+        meanwhile=either if either.removesuffix(SEPARATOR) in first else "",
     )
 
 

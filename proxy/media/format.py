@@ -30,7 +30,7 @@ class Format(Protocol):
         """Where ``read`` looks: every XMP packet and every other place that holds a label, in the file's order."""
 
     def write(self, data: bytes, statement: Statement) -> bytes:
-        """The same file with this label only, in the place that TC260-PG-20259A names; nothing re-encoded.
+        """The same file saying this and nothing older, in the place that TC260-PG-20259A names; nothing re-encoded.
 
         Other metadata is kept, except a C2PA manifest: its hash would no longer hold (see ``has_manifest``).
         """

@@ -16,6 +16,8 @@ __all__ = ["Box", "boxes", "said"]
 # The values of each fact, in the order of the space's names.
 Box = tuple[frozenset[Value], ...]
 
+# Of a value that fits no pattern, and of patterns that all values fit.
+_EVERYTHING: Final = ("", "*", "/**")
 _TRUTHS: Final = {"streaming": ("streamed", "not streamed"), "informed": ("informed before", "not informed before")}
 _WISHES: Final = {
     frozenset(("show",)): "where the client asks for the notice",
@@ -79,7 +81,7 @@ def _tokens(there: Sequence[Value], mine: frozenset[Value]) -> str:
 def _patterns(name: str, there: Sequence[Value], mine: frozenset[Value]) -> str:
     """The patterns of some values, each with those that fit it and are not among them."""
     others = [value for value in there if value not in mine]
-    if any(not value.pattern for value in mine):
+    if any(value.pattern in _EVERYTHING for value in mine):
         return f"any{_but([value.pattern for value in others])}"
     fact = ASKED[name]
     told: list[str] = []

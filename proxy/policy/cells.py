@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, islice, product
 from math import prod
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ __all__ = ["ASKED", "MOST_CELLS", "Space", "Value"]
 
 ASKED: Final[Mapping[str, Fact]] = FACTS | {"wish": WISH}
 MOST_CELLS: Final = 20_000
+# Of these, the ones that are spent on a single condition, at most.
+MOST_OF_ONE: Final = 256
 # Beyond so many patterns with wildcards, none are put together two by two.
 MOST_GLOBS: Final = 60
 
@@ -29,8 +31,8 @@ _STRANGE: Final = f"{UNFORESEEN}/{UNFORESEEN}/{UNFORESEEN}"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a fact, for all that fit the same patterns. ``pattern`` is the one that it was made from, empty for a
-    value that fits none; of a fact with a closed list of values, ``alike`` are those that it stands for."""
+    """One value of a fact, for all that fit the same patterns. ``pattern`` is what it was made from, empty for a value
+    that fits none; of a fact with a closed list of values, ``alike`` are those that it stands for."""
 
     value: str
     pattern: str = ""
@@ -50,6 +52,7 @@ class Space:
         mine = [when for when in map(dict, whens) if kind in when.get("kind", (kind,))]
         alike = [facts for facts in known if facts.kind == kind]
         asked = {name for when in mine for name in when if name != "kind"}
+        self._whens = mine
         self.names = tuple(name for name in ASKED if name in asked and (kind == "text" or name not in TEXT_ONLY))
         self.values = tuple(
             tuple(_values(name, [pattern for when in mine for pattern in when.get(name, ())], alike))
@@ -62,20 +65,28 @@ class Space:
         return prod(map(len, self.values))
 
     def cells(self) -> Iterator[tuple[Value, ...]]:
-        """All cells where they are at most MOST_CELLS; else, up to that number, those in which all facts but two are
-        such as fit no pattern."""
+        """All cells where they are at most MOST_CELLS; else, up to that number, those that just fit one condition, and
+        those in which all facts but two are such as fit no pattern."""
         if self.size <= MOST_CELLS:
             yield from product(*self.values)
             return
         usual = tuple(values[-1] for values in self.values)
         seen = {usual}
         yield usual
-        for cell in self._in_pairs(usual):
+        for cell in chain(self._just_fitting(usual), self._in_pairs(usual)):
             if len(seen) == MOST_CELLS:
                 return
             if cell not in seen:
                 seen.add(cell)
                 yield cell
+
+    def _just_fitting(self, usual: tuple[Value, ...]) -> Iterator[tuple[Value, ...]]:
+        for when in self._whens:
+            chosen = [
+                [one for one in values if _fits(name, when[name], one)] if name in when else [same]
+                for name, values, same in zip(self.names, self.values, usual, strict=True)
+            ]
+            yield from islice(product(*chosen), MOST_OF_ONE)
 
     def _in_pairs(self, usual: tuple[Value, ...]) -> Iterator[tuple[Value, ...]]:
         for first in range(len(usual)):
@@ -92,6 +103,11 @@ class Space:
         if self.kind == "text":
             given.setdefault("output", "plain")
         return Facts(self.kind, **given, tokens=int(tokens) if tokens else None)
+
+
+def _fits(name: str, patterns: Sequence[str], one: Value) -> bool:
+    fact = ASKED[name]
+    return any(fact.match(pattern)(fact.plain(one.value)) for pattern in patterns)
 
 
 def _values(name: str, patterns: Sequence[str], known: Sequence[Facts]) -> list[Value]:

@@ -37,7 +37,7 @@ class Item:
     """One labelled thing within an exchange: a choice, a picture.
 
     `unit` says which one in the response's own terms ("choice 0", "data 1"). `placed` names what was put where, such as
-    "prefix", "body", "header", "disclosure", "xmp", "badge"; "upstream" is a label of its maker's that was left alone.
+    "prefix", "body", "header", "disclosure", "statement", "xmp", "badge"; "upstream" is what its maker said, kept.
     `skipped` is the reason why people see no notice, and empty where they do. `before` and `after` are hex digests
     (keyed for text, plain SHA-256 for files), empty where unknown. Sizes are bytes. `dropped` names what of the
     upstream's could not be kept: "c2pa" is a manifest whose hashes the label breaks.

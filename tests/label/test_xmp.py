@@ -126,6 +126,19 @@ def test_one_source_type_remains_and_generation_outlives_ours(expected: str, inn
     assert f"<Iptc4xmpExt:DigitalSourceType>{SOURCE}{expected}</Iptc4xmpExt:DigitalSourceType>".encode() in after
 
 
+@pytest.mark.parametrize(
+    ("expected", "existing"),
+    [
+        ("compositeWithTrainedAlgorithmicMedia", None),
+        ("compositeWithTrainedAlgorithmicMedia", packet(Statement(OLD))),
+        ("compositeSynthetic", packet(Statement(OLD, "compositeSynthetic"))),
+    ],
+)
+def test_an_edit_is_no_new_creation_whatever_was_edited(expected: str, existing: bytes | None) -> None:
+    after = packet(Statement(NEW, "compositeWithTrainedAlgorithmicMedia"), existing)
+    assert {"DigitalSourceType": (SOURCE + expected,)} == properties(after)
+
+
 def test_a_packet_without_a_label_holds_none() -> None:
     assert read(rdf(f"<rdf:Description>{TITLE}</rdf:Description>")) is None
     assert read(rdf("<rdf:Description><TC260:AIGC>none of yours</TC260:AIGC></rdf:Description>")) is None

@@ -15,6 +15,7 @@ from proxy.labelling.order import Studio
 from proxy.labelling.outcome import Done
 from proxy.labelling.transform import Piece, Work
 from proxy.media.formats import find
+from proxy.policy.decision import Decision
 from tests.labelling.answers import badge, decision, drawn, marked, silent
 
 PICTURE = (Path(__file__).parent.parent / "samples" / "rgb8.png").read_bytes()
@@ -51,6 +52,13 @@ def test_sound_and_video_fail_where_a_rule_asks_for_them(kind: MediaKind, reason
     with pytest.raises(LabellingError, match=reason):
         one.feed(b"RIFF")
     assert one.retained == b"RIFF"
+
+
+def test_what_nobody_wanted_a_badge_on_passes_and_says_why() -> None:
+    one, done = labeller("image", marked(decision(), Decision(because=("test/image",), hidden="nobody wants it")))
+    one.feed(PICTURE)
+    one.end()
+    assert ("passed", "nobody wants it") == done.outcome()
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])

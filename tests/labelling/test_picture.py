@@ -17,6 +17,7 @@ from proxy.label.xmp import Statement, packet
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.mark import Mark
 from proxy.labelling.order import Studio
+from proxy.labelling.outcome import Done
 from proxy.labelling.picture import Picture
 from proxy.labelling.written import Written
 from proxy.media import png
@@ -24,6 +25,7 @@ from proxy.media.carriers import disclosures
 from proxy.media.formats import find
 from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
+from proxy.record.outcome import Outcome
 from tests.labelling.answers import ID, badge, decision, drawn, marked
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -252,3 +254,11 @@ def test_what_its_maker_has_stated_is_preserved() -> None:
     after, item = labelled(theirs, made(replace(SAYS, role="preserve")))
     assert theirs == after
     assert ("upstream",) == item.placed[:1]
+
+
+def test_a_badge_that_nobody_wanted_is_told_of() -> None:
+    mark = marked(Decision(None, frozenset({"xmp"}), because=("test/image",), hidden="the client asked for no notice"))
+    _, item = drawn(picture(sample("rgb8.png"), mark), STUDIO)
+    assert (("xmp",), "the client asked for no notice") == (item.placed, item.skipped)
+    done = Done(mark, b"", [item])
+    assert (Outcome.METADATA_ONLY, "the client asked for no notice") == done.outcome()

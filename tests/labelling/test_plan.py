@@ -1,10 +1,13 @@
 """How a response is cut is told by what came, never by what was asked for."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.labelling.errors import LabellingError
+from proxy.labelling.medium import UNASKED
 from proxy.labelling.message import ResponseHead
-from proxy.labelling.plan import Framing, acts, framing, is_bare, label, needs_no_label
+from proxy.labelling.plan import Framing, acts, framing, is_bare, label, needs_no_label, passes
 from proxy.labelling.request import Asked
 from proxy.policy.decision import Decision
 from tests.labelling.answers import BOUNDS, CHAT, DIALECTS, IMAGES, decision, marked
@@ -99,6 +102,22 @@ def test_what_is_all_in_its_head(expected: bool, status: int) -> None:
 )
 def test_whether_anything_is_to_be_done(expected: bool, decisions: dict[str, Decision]) -> None:
     assert expected is acts(decisions)
+
+
+@pytest.mark.parametrize(
+    ("expected", "decisions", "media_type"),
+    [
+        ("", {"text": decision()}, b"application/json"),
+        (UNASKED, {"text": Decision(), "image": Decision()}, b"application/json"),
+        ("why", {"text": Decision(), "image": Decision(hidden="why")}, b"application/json"),
+        ("", {"text": decision(), "image": Decision(hidden="why")}, b"application/json"),
+        ("why", {"text": decision(), "image": Decision(hidden="why")}, b"image/png"),
+        (UNASKED, {"text": decision(), "image": Decision()}, b"image/png"),
+    ],
+)
+def test_why_an_answer_is_left_as_it_came(expected: str, decisions: dict[str, Decision], media_type: bytes) -> None:
+    dialect = replace(CHAT, whole=True)
+    assert expected == passes(dialect, "POST", ResponseHead(200, [(b"content-type", media_type)]), decisions)
 
 
 def test_a_stream_that_no_table_describes_is_refused() -> None:

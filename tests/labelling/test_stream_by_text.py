@@ -2,6 +2,7 @@
 turns out to be asks for, and not a character of it changes."""
 
 import json
+import random
 from itertools import pairwise
 from typing import Any
 
@@ -9,17 +10,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.dialects.dialect import Dialect
+from proxy.dialects.engine import content
+from proxy.framing.json_text import quote, spans
 from proxy.labelling.length import estimate, tokens
 from proxy.labelling.mark import Mark
 from proxy.labelling.output import output
 from proxy.labelling.request import Asked
 from proxy.labelling.stream_texts import RESUMED
 from proxy.labelling.think import visible
-from proxy.labelling.wire import records
+from proxy.labelling.wire import MEDIA_TYPES, filled, records, shape
+from proxy.labelling.wire import answer as spelled
 from proxy.policy.decision import Decision, Position
 from proxy.policy.facts import OUTPUTS
-from tests.labelling.answers import OPERATOR, Sent, answer, cuttings, decision, marked
-from tests.labelling.test_stream_texts import AGAIN, BLOCKS, END, SO_FAR, TOOL, delta, sse, start, stop, table
+from tests.labelling.answers import DIALECTS, OPERATOR, Sent, answer, cuttings, decision, marked
+from tests.labelling.test_stream_texts import (
+    AGAIN,
+    BLOCKS,
+    END,
+    EXAMPLES,
+    SO_FAR,
+    TOKENS,
+    TOOL,
+    _texts,
+    delta,
+    sse,
+    start,
+    stop,
+    table,
+)  # fmt: skip
 
 PLAIN = {"stream": [{"text": "text", "close": "reason"}], "think": ["<think>", "</think>"]}
 WORDS = ("【AI生成】", "【代码】")
@@ -111,7 +130,8 @@ def test_no_text_is_labelled_less_than_it_asks_for(
     # And no more, but for what a text that was as long as any would have been due in front of it.
     if not agreed.shown:
         assert not suffix
-        assert prefix in ("", terms.text.prefix)
+        assert terms.by_text is not None
+        assert prefix in ("", terms.text.prefix, terms.by_text.meanwhile)
         assert placed or item.skipped == agreed.why
     assert not (placed and item.skipped)
 
@@ -180,6 +200,27 @@ def test_code_among_blocks(expected: list[str | None], texts: list[str | None]) 
     assert expected.index(None) <= said.index(None)
 
 
+BOTH = f"{WORDS[0]} {WORDS[1]}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "plain", "code", "text"),
+    [
+        # What code is due as well stands in front of it at once.
+        (f"{WORDS[1]}\n\n{FENCED}", BOTH, WORDS[1], FENCED),
+        (f"{WORDS[1]}\n\n{FENCED}\nHi\n\n{BOTH}", BOTH, WORDS[1], FENCED + "\nHi"),
+        (f"{BOTH}\n\nHi", BOTH, WORDS[1], "Hi"),
+        # What only code is due waits for its end.
+        (f"{FENCED}\n\n{WORDS[1]}", WORDS[0], WORDS[1], FENCED),
+        (f"{FENCED}\nHi\n\n{WORDS[0]}", WORDS[0], WORDS[1], FENCED + "\nHi"),
+    ],
+)
+def test_code_that_is_due_other_words(expected: str, plain: str, code: str, text: str) -> None:
+    mark = by_text([one("start", plain)] * 3, [one("start", code)] * 3)
+    made = labelled(PLAIN, [{"text": text[:6]}, {"text": text[6:]}, {"text": "", "reason": "stop"}], mark)
+    assert expected == "".join(one["text"] for one in left(made))
+
+
 def test_what_is_said_again_is_said_as_it_was_labelled() -> None:
     for text, suffix in ((FENCED, ""), (FENCED + "\nHi", "\n\n" + WORDS[0])):
         pieces = [{"type": "delta", "id": 1, "text": one} for one in (text[:5], text[5:])]
@@ -231,3 +272,45 @@ def test_the_operators_own_count_is_asked() -> None:
     for expected, words in (("", 11), ("\n\n" + WORDS[0], 12)):
         made = labelled(PLAIN, [{"text": "a " * words}, {"text": "", "reason": "stop"}], mark)
         assert "a " * words + expected == "".join(one["text"] for one in left(made))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(EXAMPLES), st.randoms(), threes, threes)
+def test_every_api_is_labelled_and_nothing_is_lost(
+    chosen: Any, chance: random.Random, plain: list[Decision], code: list[Decision]
+) -> None:
+    """The tables' own streams, their texts made to look like code, or like words behind code."""
+    name, example = chosen
+    dialect = DIALECTS[name]
+    told = filled(list(example.stream), TOKENS)
+    begins = chance.choice(["", "```\n", "```\n```\n"])
+    documents = [_begun(dialect, one, begins) for one in told if isinstance(one, dict)]
+    form = shape(example)
+    stream = spelled(dialect, type(example)("a", stream=tuple(documents), framing=example.framing), TOKENS)
+    made = [
+        answer(
+            chunks,
+            asked=Asked(),
+            dialect=dialect,
+            with_mark=by_text(plain, code),
+            media_type=MEDIA_TYPES[form].encode(),
+        )
+        for chunks in cuttings(stream, most=2)
+    ]
+    assert 1 == len({(one.data, one.blocked) for one in made})
+    if not made[0].blocked:
+        came = {key: text for key, text in _texts(dialect, records(form, stream)).items() if text}
+        for key, text in _texts(dialect, records(form, made[0].data)).items():
+            for words in WORDS:
+                text = text.replace(f"{words}\n\n", "").replace(f"\n\n{words}", "")
+            assert came.get(key, "") == text
+
+
+def _begun(dialect: Dialect, document: dict[str, Any], begins: str) -> dict[str, Any]:
+    """A record whose first text begins so."""
+    data = json.dumps(document).encode()
+    for unit in content(dialect, dialect.stream, document, data).units:
+        for place, _ in unit.parts[:1]:
+            start, _ = spans(data, [place])[place]
+            return json.loads(data[: start + 1] + quote(begins) + data[start + 1 :])
+    return document

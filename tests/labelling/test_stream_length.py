@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from proxy.labelling.mark import Mark
 from proxy.labelling.plan import Bounds, Framing, label
 from proxy.labelling.request import Asked
 from proxy.policy.decision import Position
-from tests.labelling.answers import DIALECTS, decision, marked
+from tests.labelling.answers import DIALECTS, WORDS, decision, decision_of, marked
 
 # The records that begin a stream of each API, and the one that comes again and again.
 STREAMS: dict[str, tuple[Framing, list[dict[str, Any]], dict[str, Any]]] = {
@@ -59,9 +60,30 @@ def spelled(framed: Framing, record: dict[str, Any], first: bool) -> bytes:
 @pytest.mark.parametrize("position", ["start", "both", "end"])
 @pytest.mark.parametrize("name", STREAMS)
 def test_what_is_kept_does_not_grow_with_the_length_of_a_stream(name: str, position: Position) -> None:
+    assert kept(name, marked(decision(position)), 8_500) < 20_000
+
+
+CODE = [
+    {"when": {"kind": "text", "output": ["code", "json", "tool", "reasoning", "fill-in"]}, "metadata": ["header"]},
+    {"when": {"kind": "text"}, "metadata": ["header"], "notice": {"words": {"zh": WORDS}}},
+]
+LONG = [
+    {"when": {"kind": "text", "min_tokens": 5000}, "metadata": ["header"]},
+    {"when": {"kind": "text"}, "metadata": ["header"], "notice": {"words": {"zh": WORDS}, "position": "end"}},
+]
+
+
+@pytest.mark.parametrize(("begins", "rules"), [("```\n", CODE), ("Once", LONG)])
+def test_what_is_followed_is_not_kept(begins: str, rules: list[dict[str, Any]]) -> None:
+    first = {"choices": [{"index": 0, "delta": {"content": begins}}]}
+    assert kept("openai.chat", marked(decision_of(rules)), 3_000, first) < 20_000
+
+
+def kept(name: str, mark: Mark, more: int, *first: dict[str, Any]) -> int:
+    """How many bytes are kept of so many records more."""
     framed, beginning, again = STREAMS[name]
-    plan = label(DIALECTS[name], Asked(units=1), marked(decision(position)), framed, Bounds(10_000, 4096))
-    for number, record in enumerate([*beginning, again]):
+    plan = label(DIALECTS[name], Asked(units=1), mark, framed, Bounds(10_000, 4096))
+    for number, record in enumerate([*beginning, *first, again]):
         plan.guard.feed(spelled(framed, record, number == 0))
     piece = spelled(framed, again, first=False)
     for _ in range(1_500):  # until all that is bounded is full
@@ -69,10 +91,10 @@ def test_what_is_kept_does_not_grow_with_the_length_of_a_stream(name: str, posit
     gc.collect()
     tracemalloc.start()
     try:
-        out = sum(len(part) for _ in range(8_500) for part in plan.guard.feed(piece) if isinstance(part, bytes))
+        out = sum(len(part) for _ in range(more) for part in plan.guard.feed(piece) if isinstance(part, bytes))
         gc.collect()
-        kept, _ = tracemalloc.get_traced_memory()
+        size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert out == 8_500 * len(piece)
-    assert kept < 20_000
+    assert out == more * len(piece)
+    return size

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from proxy.policy import parse as parse_file
+from proxy.policy import parse_example, parse_notice, parse_when, quantities, reader
 from proxy.policy.decision import AudioNotice, DocumentNotice, TextNotice
 from proxy.policy.errors import PolicyError
 from proxy.policy.examples import check_examples
 from proxy.policy.model import BadgeTerms, MarkRow, VideoTerms
 from proxy.policy.parse import parse
 from proxy.policy.words import Words
+from tests.policy import test_parse
 
 RICH = """
 policy: demo
@@ -143,6 +150,12 @@ FACTS, DECISION = ("examples", 1, "facts"), ("examples", 1, "decision")
 
 FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
     # What counts for the whole policy, or for one rule.
+    (
+        ("retired_words", 0),
+        "must stand in one pair of brackets, 【】, [], （） or (), to be told from the text: 'old'",
+        ("retired_words",),
+        ["**old**"],
+    ),
     (("cannot",), "must be a list, not the text 'x'", ("cannot",), "x"),
     (("cannot", 0), "must be text, not the number 1: put it in quotes", ("cannot",), [1]),
     *(
@@ -357,3 +370,19 @@ def test_every_fault(at: tuple[Any, ...], message: str, path: tuple[Any, ...], v
 def test_an_example_that_does_not_hold_is_told(expected: str, example: object) -> None:
     (fault,) = check_examples(parse(changed(("examples",), [example]), "demo"))
     assert expected == fault.message
+
+
+def said_in(module: ModuleType) -> Iterator[str]:
+    """The longest piece of each message that a module has for a fault."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fault":
+            texts = [one.value for one in ast.walk(node.args[1]) if isinstance(one, ast.Constant)]
+            if pieces := [text for text in texts if isinstance(text, str)]:
+                yield max(pieces, key=len)
+
+
+@pytest.mark.parametrize("module", [parse_file, parse_when, parse_notice, parse_example, quantities, reader])
+def test_every_message_of_the_language_has_a_row(module: ModuleType) -> None:
+    rows = [message for _, message, _, _ in (*FAULTS, *test_parse.FAULTS)]
+    rows += ["must be 2 s or more, as gb45438-5.1 asks"]  # in a test of its own, above
+    assert [] == [piece for piece in said_in(module) if not any(piece in message for message in rows)]
