@@ -124,8 +124,8 @@ def _configuration(path: Path, before: PolicySet | None, *, secrets: bool) -> Ch
 
 
 def _policies(path: Path, before: PolicySet | None) -> Checked:
+    # Which dialects there are is the configuration's to say; which font is, too, but few name one of their own.
     policies = _read(path, shipped.font())
-    policies.check_dialects(TableFolder().kinds())
     if before is not None and path.is_file():  # the words of the others are not its business
         before = PolicySet({name: before.policies[name] for name in policies.names if name in before.policies})
     policies.check_words(before)

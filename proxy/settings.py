@@ -27,8 +27,8 @@ from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_
 from proxy.settings_parts import LedgerSettings, Limits, Route, UpstreamSettings
 from proxy.settings_policies import PolicyFolder, route_faults
 from proxy.settings_signing import Signing, read_signing
-from proxy.settings_tokens import TokenSettings, token_faults, token_settings
 from proxy.settings_sources import policy_folder
+from proxy.settings_tokens import ESTIMATED, TokenSettings, token_faults, token_settings
 from proxy.source import SourceError, read
 
 __all__ = [
@@ -54,7 +54,8 @@ class Settings:
     ``ledger`` is None where no records are wanted. ``dialects`` are those of each upstream by its name,
     the first to be tried first; ``harmless`` are the requests that need no label. ``public_url`` is where clients find
     us, without a slash at its end, or None where nobody said so. ``system`` and ``system_version`` name what generates,
-    empty where nobody said so; ``font`` is the file that badges are drawn with."""
+    empty where nobody said so; ``font`` is the file that badges are drawn with, ``tokens`` how the length of
+    texts is told."""
 
     provider_id: str
     provider_name: str
@@ -73,7 +74,7 @@ class Settings:
     font: bytes = field(repr=False)
     system: str = ""
     system_version: str = ""
-    tokens: TokenSettings = TokenSettings()
+    tokens: TokenSettings = ESTIMATED
     known_words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

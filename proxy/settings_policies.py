@@ -85,11 +85,6 @@ class PolicyFolder:
                             faults.append(Fault(("rules", index, "when", fact), message))
             self.errors += placed(source, [*faults, *_unspoken(policy, kinds)])
 
-    def check_dialects(self, kinds: Mapping[str, frozenset[str]]) -> None:
-        """Note the same of dialects alone, in all policies."""
-        for policy, source in self._read.values():
-            self.errors += placed(source, _unspoken(policy, kinds))
-
     def failing_examples(self) -> list[SourceError]:
         """What the sound policies, each alone on a route, decide otherwise than their examples say."""
         return [error for policy, source in self._read.values() for error in placed(source, check_examples(policy))]

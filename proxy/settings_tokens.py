@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StrictStr
 from proxy.policy.errors import Fault
 from proxy.tokens import fault
 
-__all__ = ["TokenSettings", "TokensFile", "token_faults", "token_settings"]
+__all__ = ["ESTIMATED", "TokenSettings", "TokensFile", "token_faults", "token_settings"]
 
 
 class TokensFile(BaseModel):
@@ -32,6 +32,9 @@ class TokenSettings:
 
     encoding: str = "o200k_base"
     tables: Path | None = None
+
+
+ESTIMATED = TokenSettings()
 
 
 def token_settings(tokens: TokensFile, folder: Path) -> TokenSettings:

@@ -1,5 +1,6 @@
 """What rules may ask about who asks: found out from the request, and believed only where it can be."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from proxy.labelling.message import RequestHead
 from proxy.labelling.request import Asked
 from proxy.service import Service
 from proxy.settings import load
+from proxy.settings_tokens import TokenSettings
+from proxy.tokens import TokensError
 from tests.chats import CHAT, asks, chat, completion, text_of, told
 from tests.downstream import Headers, ask
 from tests.running import NOTICE, configure, countermark
@@ -185,5 +188,11 @@ async def test_the_record_names_the_rule_that_spoke_of_the_text(
     assert (NOTICE + text if labelled else text) == said
 
 
-def test_tokens_are_estimated_where_there_is_no_table(tmp_path: Path) -> None:
-    assert made(tmp_path, BY_TEXT).operator.count is estimate
+def test_a_table_of_tokens_is_loaded_where_a_rule_asks_and_nowhere_else(tmp_path: Path) -> None:
+    settings = made(tmp_path, BY_TEXT).settings
+    assert service(settings, KEYS, None).operator.count is estimate
+    tables = replace(settings, tokens=TokenSettings("o200k_base", tmp_path))
+    with pytest.raises(TokensError, match="there is no table of o200k_base in"):
+        service(tables, KEYS, None)
+    unasked = replace(settings.routes[0], rules=settings.policy_set.rules([]))
+    assert service(replace(tables, routes=(unasked,)), KEYS, None).operator.count is estimate
