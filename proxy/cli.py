@@ -186,7 +186,10 @@ def _serve(settings: Settings, watch: Watch) -> None:
         # uvicorn raises the signal again once it has ended; met by its own handler, the process ends with status 0.
         signal.signal(asked_to_stop, server.handle_exit)
     _on_hang_up(lambda *_: application.reload())
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        _on_hang_up(signal.SIG_IGN)  # there is nothing to read again, and ending is under way
 
 
 def _on_hang_up(do: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:

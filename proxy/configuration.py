@@ -53,8 +53,8 @@ class InFile:
         except SourceError:
             # Nobody can say what it names. It will be another file before it can be used.
             return Sources((self.path,))
-        files, folders = sources(data, self.path.parent)
-        return Sources((self.path, *files), folders)
+        found = sources(data, self.path.parent)
+        return found._replace(files=(self.path, *found.files))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The law of this file: a file of somebody's is read without surprises, and written whole or not at all.
 
-What is read is a regular file that was named itself, of a bounded size: no link to somewhere else, no pipe that never
-ends. What is written comes to its name in one step, with the permissions of the file that it was made from; nothing
-that is there already goes, unless that was asked for.
+What is read is a regular file of a bounded size, no pipe that never ends; one that is to be labelled was named itself,
+and one that tells the program what to do may be reached by links. What is written comes to its name in one step, with
+the permissions of the file that it was made from; nothing that is there already goes, unless that was asked for.
 """
 
 import errno
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["File", "FileError", "check_absent", "overwrite", "read", "write"]
+__all__ = ["File", "FileError", "check_absent", "content", "overwrite", "read", "write"]
 
 _WHY: Final = {
     errno.ELOOP: "it is a symbolic link: name the file that it leads to",
@@ -58,6 +58,22 @@ def read(path: Path, most: int) -> File:
     if size > most:
         raise FileError(f"it has {size} bytes, more than the {most} that are allowed")
     return File(data, status)
+
+
+def content(path: Path, most: int) -> bytes:
+    """What stands in the file at ``path``, ``most`` bytes of it at most; links are followed. Raises OSError, whose
+    ``strerror`` says why in words."""
+    try:
+        status = path.stat()
+    except ValueError:  # a null character
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most >> 20} MiB", path)
+    return data
 
 
 def check_absent(path: Path) -> None:

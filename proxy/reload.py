@@ -43,14 +43,11 @@ class Reloader:
     async def run(self) -> None:
         """Look, and load what was edited, until cancelled."""
         self._loop = asyncio.get_running_loop()
-        while True:
-            asked = await self._wait()
-            try:
-                if asked or await asyncio.to_thread(self._watch.edited):
-                    await self._reload()
-            except Exception:
-                log.exception("what was edited could not be read")
-                self._refused(("the program failed as it read the configuration; its log says how",))
+        try:
+            while True:
+                await self._look()
+        finally:
+            self._loop = None  # it closes, and whoever asks then is not heard
 
     def ask(self) -> None:
         """Load now, edited or not; safe from any thread and from a signal's handler."""
@@ -58,6 +55,15 @@ class Reloader:
             self._asked.set()  # nobody waits for it yet
         else:
             self._loop.call_soon_threadsafe(self._asked.set)
+
+    async def _look(self) -> None:
+        asked = await self._wait()
+        try:
+            if asked or await asyncio.to_thread(self._watch.edited):
+                await self._reload()
+        except Exception:
+            log.exception("what was edited could not be read")
+            self._refused(("the program failed as it read the configuration; its log says how",))
 
     async def _wait(self) -> bool:
         """Until the next look is due; whether it was asked for."""

@@ -41,6 +41,7 @@ __all__ = [
     "UpstreamSettings",
     "from_flags",
     "load",
+    "unkept",
 ]
 
 # The upstream and the route of the one-line form.
@@ -155,7 +156,7 @@ def load(config_path: Path, before: PolicySet | None = None, *, secrets: bool = 
     if config is not None:
         faults += _impossible_sockets(config)
     if config is not None and config.ledger is None:
-        faults += [Fault(("ledger",), message) for message in dict.fromkeys(map(_unkept, rules)) if message]
+        faults += [Fault(("ledger",), message) for message in dict.fromkeys(map(unkept, rules)) if message]
     errors = [*placed(source, faults), *policies.errors, *tables.errors]
     if config is None or font is None or errors:
         raise SettingsError(errors)
@@ -217,7 +218,7 @@ def from_flags(
     return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), folder)
 
 
-def _unkept(rules: Rules) -> str:
+def unkept(rules: Rules) -> str:
     """Why a ledger is needed for these rules; empty where it is not."""
     asking = [policy.id for policy in rules.policies if any(rule.retention for rule in policy.rules)]
     if not asking:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from proxy.settings import Settings
+from proxy.settings import Settings, SettingsError, unkept
 from proxy.settings_parts import Route
 
 __all__ = ["Kept", "changes", "keep"]
@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 
 def keep(before: Settings, after: Settings) -> Kept:
     """``after`` with all that takes a restart as ``before`` has it: where to listen, the keys, and where records are
-    kept and how they get there."""
+    kept and how they get there. Raises SettingsError where what is new cannot do without what takes a restart."""
     keys = [*_differing(before, after, ("listen", "keys"))]
     ledger = before.ledger
     if ledger is not None and after.ledger is not None:
@@ -43,6 +43,10 @@ def keep(before: Settings, after: Settings) -> Kept:
         ledger = replace(ledger, on_failure=after.ledger.on_failure)
     else:
         keys += _differing(before, after, ("ledger",))
+    if ledger is None:
+        asking = dict.fromkeys(why for route in after.routes if (why := unkept(route.rules)))
+        if asking:
+            raise SettingsError(f"ledger: {why}, which only a restart changes" for why in asking)
     return Kept(replace(after, listen=before.listen, keys=before.keys, ledger=ledger), tuple(keys))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy import shipped
+from proxy.files import content
 from proxy.media.errors import MediaError
 
 __all__ = ["read_font"]
@@ -24,14 +25,11 @@ def read_font(data: Any, folder: Path) -> tuple[bytes | None, str]:
         return None, ""  # which is a fault of its own already
     path = folder / named
     try:
-        with path.open("rb") as file:
-            font = file.read(_MOST + 1)
+        font = content(path, _MOST)
     except FileNotFoundError:
         return None, f"there is no file {path}"
-    except (OSError, ValueError) as error:
-        return None, f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
-    if len(font) > _MOST:
-        return None, f"{path} is larger than {_MOST >> 20} MiB, which no font is"
+    except OSError as error:
+        return None, f"{path} cannot be read: {error.strerror or error}"
     # Drawing is not needed to read settings, and its library takes time to load: only for a font that nobody knows.
     from proxy.media.drawing.letters import missing_glyphs
 

@@ -185,7 +185,7 @@ class ProviderFile(_Section):
     """``provider``: who answers for what goes out."""
 
     id: Annotated[str, PlainValidator(read_provider)]
-    name: StrictStr = ""
+    name: StrictStr | None = None
     system: SystemFile = SystemFile()
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, StrictStr
 
+from proxy.files import content
 from proxy.policy.errors import Fault
 from proxy.policy.reader import closest
 from proxy.signing import Credentials
@@ -23,6 +24,7 @@ __all__ = ["SignFile", "Signing", "read_signing"]
 
 _PLACE = re.compile(r"(env|file):([^\0]+)")
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]*")
+_LONGEST = 1 << 20  # bytes of a file that holds a key
 _KEY = re.compile(r"[\x21-\x7e]+")  # it goes into a field of the request
 
 _MISSING = "the key {} is missing"
@@ -169,7 +171,7 @@ def _read(place: Place, folder: Path, environment: Mapping[str, str]) -> str:
         key = environment[place.name].strip()
     else:
         try:
-            key = (folder / place.name).read_bytes().decode("ascii", "replace").strip()
+            key = content(folder / place.name, _LONGEST).decode("ascii", "replace").strip()
         except OSError as error:
             raise ValueError(
                 f"the file {place.name} cannot be read: {error.strerror or type(error).__name__}"

@@ -22,6 +22,7 @@ class Sources(NamedTuple):
 
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
+    policies: Path | None = None  # that one of the folders which holds the policies, where that can be told
 
 
 def sources(data: Any, folder: Path) -> Sources:
@@ -30,7 +31,7 @@ def sources(data: Any, folder: Path) -> Sources:
     folders = [policy_folder(data, folder), dialect_folder(data, folder)]
     if not isinstance(named.get("policies"), str):
         folders.append(folder / "policies")  # it counts from the moment that it is there
-    return Sources(tuple(_files(named, folder)), tuple(dict.fromkeys(one for one in folders if one)))
+    return Sources(tuple(_files(named, folder)), tuple(dict.fromkeys(one for one in folders if one)), folders[0])
 
 
 def policy_folder(data: Any, folder: Path) -> Path:
@@ -40,7 +41,11 @@ def policy_folder(data: Any, folder: Path) -> Path:
     if isinstance(named, str):
         return folder / named
     beside = folder / "policies"
-    return beside if beside.is_dir() else shipped.policies()
+    try:
+        there = beside.is_dir()
+    except OSError:  # nobody may look: whoever reads it says so
+        there = True
+    return beside if there else shipped.policies()
 
 
 def _files(data: dict[Any, Any], folder: Path) -> Iterator[Path]:

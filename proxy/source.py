@@ -6,6 +6,8 @@ refused (YAML 1.2.2 section 3.2.1.1 forbids it, the loader keeps the last in sil
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,12 @@ from typing import Any
 
 import yaml
 
+from proxy.files import content
+
 __all__ = ["Source", "SourceError", "listed", "parse", "read"]
 
+# Larger than any file that a person or a program writes for us: 10,000 rules take a third of it.
+LARGEST = 16 << 20
 # Deeper than any file that a person writes, and far from the interpreter's own limit.
 DEEPEST = 100
 
@@ -70,7 +76,7 @@ class Source:
 def read(path: Path) -> Source:
     """The YAML file at ``path``, which must be UTF-8. SourceError where it cannot be read or is not YAML."""
     try:
-        raw = path.read_bytes()
+        raw = content(path, LARGEST)
     except FileNotFoundError:
         raise SourceError(path, 1, 1, "there is no such file") from None
     except OSError as error:
@@ -85,8 +91,12 @@ def read(path: Path) -> Source:
 def listed(folder: Path, what: str) -> list[Path | SourceError]:
     """A folder's YAML files by name, each as its path; a fault for one that is only called otherwise. ``what``: a file
     of which kind it is, for people. Raises OSError."""
+    try:
+        there = list(folder.iterdir())
+    except ValueError:  # a null character
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder) from None
     # Hidden entries are a ConfigMap's own links and an editor's swap files.
-    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    files = sorted(file for file in there if not file.name.startswith("."))
     return [
         file
         if file.suffix == ".yaml"

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from proxy.files import content
 from proxy.labelling.length import Count, estimate
 
 __all__ = ["TABLES", "Table", "TokensError", "counter", "fault"]
@@ -88,8 +89,7 @@ def _read(encoding: str, folder: Path) -> bytes:
         raise TokensError(f"there is no encoding {encoding} (there is {', '.join(TABLES)})")
     path = folder / table.name
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST)
+        data = content(path, _MOST)
     except FileNotFoundError:
         raise TokensError(
             f"there is no table of {encoding} in {folder}: put {table.url} there, under the name {table.name}"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from proxy import shipped
 from proxy.configuration import Configuration
 from proxy.policy.policies import PolicySet
 from proxy.settings import Settings, SettingsError
@@ -40,6 +41,7 @@ class Watch:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._sources = Sources()
+        self._policies: Path | None = None  # of what was loaded last
         self._hashes: dict[Path, tuple[_Stat, str]] = {}
         self._loaded: Snapshot = _NOT_READ
         self._last: Snapshot = _NOT_READ
@@ -51,13 +53,14 @@ class Watch:
             begun = self._snapshot()
             failure: SettingsError | None = None
             try:
-                settings = self._configuration.load(before)
+                settings = self._read(before)
             except SettingsError as error:
                 failure = error
             if begun == self._snapshot() and self._sources == self._configuration.sources():
                 self._loaded = self._last = begun
                 if failure is not None:
                     raise failure
+                self._policies = self._sources.policies
                 return settings
         self._loaded = self._last = _NOT_READ
         raise SettingsError(["the configuration changes while it is read, again and again"])
@@ -69,6 +72,16 @@ class Watch:
         over = now == self._last
         self._last = now
         return over and now != self._loaded
+
+    def _read(self, before: PolicySet | None) -> Settings:
+        """The settings, of policies that somebody has chosen: nobody chooses by losing a folder."""
+        former, now = self._policies, self._sources.policies
+        if former is not None and former != now == shipped.policies() and not former.exists():
+            message = (
+                "this folder of policies is gone; those that come with the program take its place at a start alone"
+            )
+            raise SettingsError([f"{former}: {message}"])
+        return self._configuration.load(before)
 
     def _snapshot(self) -> Snapshot:
         """All names, each with its content's hash, or with why there is none."""
@@ -107,6 +120,8 @@ class Watch:
                 digest = hashlib.file_digest(content, "sha256").hexdigest()
         except OSError as error:
             return _why(error)
+        except ValueError:  # a null character: there is no such file
+            return "no file"
         if begun - max(found.st_mtime_ns, found.st_ctime_ns) > RECENT:
             seen[file] = now, digest
         return digest

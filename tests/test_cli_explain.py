@@ -144,7 +144,7 @@ def test_a_picture_under_two_policies() -> None:
 
     (kind,) = document["kinds"]
     assert ["own/image", "their/image"] == [one["rule"] for one in kind["spoken"]]
-    assert {"en": "AI Made by AI"} == kind["decision"]["texts"]
+    assert {"en": "AI · Made by AI"} == kind["decision"]["texts"]
     assert {"metadata", "words", "height", "needs", "upstream_watermark"} == {row["row"] for row in kind["together"]}
     (height,) = [row for row in kind["together"] if row["row"] == "height"]
     assert ([["own/image", "7 %"], ["their/image", "5 %"]], "7 %", "the larger") == (
@@ -155,7 +155,7 @@ def test_a_picture_under_two_policies() -> None:
     assert "their/image asks for signed metadata: nobody is known to add it" in kind["notes"]
     assert "the model's maker is said to add synthid" in kind["notes"]
     assert not [note for note in kind["notes"] if "a watermark" in note]
-    assert {"words": "AI Made by AI", "place": "top-left", "mark": ""}.items() <= document["label"]["badge"].items()
+    assert {"words": "AI · Made by AI", "place": "top-left", "mark": ""}.items() <= document["label"]["badge"].items()
     assert "7 % of the shorter side: 36 pixels of 512" == document["label"]["badge"]["height"]
     assert "paint-2" == document["label"]["ai_disclosure"]["model"]["id"]
     assert document["upstream_watermark"]

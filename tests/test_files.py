@@ -1,12 +1,13 @@
 """Files of somebody's: what is read is what was named, and what is written is there whole or not at all."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
-from proxy.files import FileError, check_absent, overwrite, read, write
+from proxy.files import FileError, check_absent, content, overwrite, read, write
 
 
 @pytest.fixture
@@ -45,6 +46,36 @@ def test_what_cannot_be_read(file: Path, expected: str, name: str) -> None:
     with pytest.raises(FileError) as caught:
         read(file.parent / name, 5)
     assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "name"),
+    [
+        ("it has more than 1 MiB", "large"),
+        ("No such file or directory", "b.png"),
+        ("No such file or directory", "a\0.png"),
+        ("Not a directory", "a.png/b.png"),
+        ("Is a directory", "."),
+        ("Too many levels of symbolic links", "loop"),
+        ("it is no regular file", "pipe"),
+        ("it is no regular file", "link to a pipe"),
+        ("it is no regular file", "/dev/zero"),
+    ],
+)
+def test_what_tells_the_program_nothing(file: Path, expected: str, name: str) -> None:
+    folder = file.parent
+    (folder / "large").write_bytes(bytes((1 << 20) + 1))
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    (folder / "link to a pipe").symlink_to("pipe")
+    with pytest.raises(OSError, match=re.escape(expected)) as caught:
+        content(folder / name, 1 << 20)
+    assert expected == caught.value.strerror
+
+
+def test_what_tells_the_program_what_to_do_may_be_a_link(file: Path) -> None:
+    (file.parent / "link").symlink_to(file)
+    assert b"before" == content(file.parent / "link", 6)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")

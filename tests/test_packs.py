@@ -124,7 +124,7 @@ def test_all_of_them_combine() -> None:
         _is_no_less_than_each(together.decide(facts), together, facts)
     badge = together.decide(Facts("image"))
     assert badge.notice is not None
-    assert badge.notice.words.pick("en") == "AI生成 AI-generated"
+    assert badge.notice.words.pick("en") == "AI生成 · AI-generated"
     assert badge.role == "producer"
 
 

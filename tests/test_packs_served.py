@@ -21,7 +21,7 @@ class Served(NamedTuple):
     """What stands before the first answer and before the next one in the same conversation, the members that hold its
     metadata, and what is put into a picture (``badge`` among it where people see something).
 
-    The members are there also where a law speaks of pictures alone: an answer of this API may hold some.
+    A law that speaks of pictures alone asks nothing of an answer that turns out to hold none.
     """
 
     first: str
@@ -38,11 +38,11 @@ EXPECTED = {
         "【人工智能生成】\n\n", "【人工智能生成】\n\n", {"AIGC"}, {"badge", "xmp", "body", "header", "disclosure"}
     ),
     "eu-ai-act-50": Served(INTERACTING, "", {"ai_disclosure"}, BADGE),
-    "in-it-rules": Served("", "", {"ai_disclosure"}, BADGE),
+    "in-it-rules": Served("", "", set(), BADGE),
     "kr-ai-basic-act": Served("[이 콘텐츠는 AI로 생성되었습니다]\n\n", "", {"ai_disclosure"}, BADGE),
     "kz-ai-law": Served(WARNING, WARNING, {"ai_disclosure"}, BADGE),
-    "us-ca-sb1000": Served("", "", {"ai_disclosure"}, {"statement"}),
-    "us-wa-hb1170": Served("", "", {"ai_disclosure"}, {"statement", "header"}),
+    "us-ca-sb1000": Served("", "", set(), {"statement"}),
+    "us-wa-hb1170": Served("", "", set(), {"statement", "header"}),
     "vn-ai-law": Served("[Nội dung do AI tạo]\n\n", "", {"ai_disclosure"}, BADGE),
 }
 
@@ -73,6 +73,7 @@ async def test_what_a_client_gets(pack: str) -> None:
         first, members = await _say(client, [])
         assert expected.first + SAID == first
         assert expected.members == members
+        assert (here.records[-1].outcome == "passed") is (not expected.members)
         later, _ = await _say(client, [first])
         assert expected.later + SAID == later
         # What we put in does not reach the model.

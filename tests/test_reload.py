@@ -389,6 +389,24 @@ def test_a_process_reads_again_when_it_is_told_to_and_when_it_sees_an_edit(tmp_p
     assert "Traceback" not in "\n".join(command.said)
 
 
+def test_a_storm_of_hang_ups_ends_nothing_before_its_time(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "own.yaml").write_text(edition(0), encoding="utf-8")
+    with running(tmp_path, "serve", "--config", "config.yaml") as command:
+        command.line("listens on")
+        for _ in range(100):
+            command.process.send_signal(signal.SIGHUP)
+        command.line("was read again")
+        command.process.terminate()
+        ending = time.monotonic()
+        while command.process.poll() is None:
+            assert time.monotonic() - ending < PATIENCE
+            command.process.send_signal(signal.SIGHUP)
+        assert 0 == command.stop()
+    assert "Traceback" not in "\n".join(command.said)
+
+
 def test_the_one_line_form_sees_edits_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     own = tmp_path / "policies" / "own.yaml"

@@ -601,7 +601,7 @@ def test_words_are_checked_against_the_font_that_draws_them(folder: Path) -> Non
         ("there is no file own.otf", None),
         ("own.otf is no font that badges can be drawn with (OpenType or TrueType)", b""),
         ("own.otf is no font that badges can be drawn with (OpenType or TrueType)", b"OTTO" + bytes(100)),
-        ("own.otf is larger than 64 MiB, which no font is", bytes((64 << 20) + 1)),
+        ("own.otf cannot be read: it has more than 64 MiB", bytes((64 << 20) + 1)),
     ],
 )
 def test_a_font_that_cannot_be_used(folder: Path, expected: str, content: bytes | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.settings import Listen, Settings, load
+from proxy.settings import Listen, Settings, SettingsError, load
 from proxy.settings_changes import changes, keep
 from tests.command import ROOT
 
@@ -118,6 +118,14 @@ def test_what_takes_a_restart_stays_as_it_was(expected: tuple[str, ...], edit: E
     on_failure = after.ledger.on_failure if after.ledger is not None else before.ledger.on_failure
     assert on_failure == kept.settings.ledger.on_failure
     assert () == keep(kept.settings, kept.settings).keys
+
+
+def test_rules_that_ask_for_records_do_not_come_into_force_without_them(tmp_path: Path) -> None:
+    before = loaded(tmp_path / "before", {"ledger": "off", "keys": str(tmp_path)})
+    keeping = POLICY.replace("# retention: 190 days", "retention: 190 days")
+    after = loaded(tmp_path / "after", {"keys": str(tmp_path)}, {"cn-gb45438": keeping})
+    with pytest.raises(SettingsError, match=r"cn-gb45438 asks for records .*, which only a restart changes"):
+        keep(before, after)
 
 
 def test_records_that_were_not_kept_are_not_kept_without_a_restart(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_every_key_of_the_configuration_is_described() -> None:
         == properties["keep_alive"]["description"]
     )
     assert "4 s" == properties["keep_alive"]["default"]
-    assert "default" not in config_schema()["$defs"]["ProviderFile"]["properties"]["name"]
+    assert config_schema()["$defs"]["ProviderFile"]["properties"]["name"]["default"] is None
 
 
 def test_every_key_of_a_table_is_described() -> None:

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from proxy.configuration import Configuration, Flags, InFile
 from proxy.policy.policies import PolicySet
@@ -121,6 +123,8 @@ EDITS: dict[str, tuple[bool, Callable[[Path], None]]] = {
     "a policy less": (True, lambda folder: (folder / "policies" / NAME).unlink()),
     "no policies": (True, lambda folder: shutil.rmtree(folder / "policies")),
     "a policy that is a folder": (True, lambda folder: (folder / "policies" / "b.yaml").mkdir()),
+    "a policy that is a pipe": (True, lambda folder: os.mkfifo(folder / "policies" / "b.yaml")),
+    "a policy that leads to itself": (True, lambda folder: (folder / "policies" / "b.yaml").symlink_to("b.yaml")),
     "the configuration": (True, append("config.yaml")),
     "no configuration": (True, lambda folder: (folder / "config.yaml").unlink()),
     "a dialect more": (True, append("own/own.yaml")),
@@ -214,6 +218,46 @@ def test_a_configuration_that_is_none_is_watched_until_it_is_one(broken: str, fo
     config.write_bytes(before)
     assert [False, True] == noticed(watch, 2)
     watch.load()
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"policies": "a\0b"},
+        {"dialects": "a\0b"},
+        {"font": "a\0b"},
+        {"tokens": {"tables": "a\0b"}},
+    ],
+    ids=str,
+)
+def test_a_name_that_no_file_can_have_is_a_fault_like_any(section: dict[str, Any], folder: Path) -> None:
+    watch, config = watched(folder), folder / "config.yaml"
+    before = config.read_bytes()
+    config.write_text(yaml.safe_dump(yaml.safe_load(before) | section, allow_unicode=True), encoding="utf-8")
+    assert [False, True] == noticed(watch, 2)
+    with pytest.raises(SettingsError, match=f"{next(iter(section))}.*: "):
+        watch.load()
+    assert [False] * 3 == noticed(watch, 3)
+    config.write_bytes(before)
+    assert [False, True] == noticed(watch, 2)
+    watch.load()
+
+
+def test_policies_that_are_gone_are_not_replaced_by_those_of_the_program(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    config = configure(tmp_path, "http://127.0.0.1:1")
+    config.write_text(config.read_text(encoding="utf-8").replace("policies: policies\n", ""), encoding="utf-8")
+    watch = watched(tmp_path)
+    folder.rename(tmp_path / "elsewhere")
+    assert [False, True] == noticed(watch, 2)
+    with pytest.raises(SettingsError, match="this folder of policies is gone"):
+        watch.load()
+    assert [False] * 3 == noticed(watch, 3)
+    (tmp_path / "elsewhere").rename(folder)
+    assert [False, True] == noticed(watch, 2)
+    watch.load()
+    folder.rename(tmp_path / "elsewhere")
+    assert Watch(InFile(config)).load(), "at a start there is nothing to lose"
 
 
 def test_a_table_of_tokens_that_is_missing_is_waited_for(folder: Path) -> None:

@@ -21,7 +21,7 @@ from proxy.labelling.code import blocks
 from proxy.labelling.errors import LabellingError, NothingFound
 from proxy.labelling.length import tokens
 from proxy.labelling.location import link
-from proxy.labelling.medium import UNREADY
+from proxy.labelling.medium import UNASKED, UNREADY
 from proxy.labelling.metadata import metadata
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.output import calls_tool, output
@@ -50,7 +50,11 @@ def label_document(dialect: Dialect, asked: Asked, done: Done, body: bytes) -> S
     if not found.recognised or not isinstance(document, (dict, list)):
         raise NothingFound(f"the answer holds nothing that the dialect {dialect.name} knows")
     refuse_unknown(dialect, found)
-    places = _texts(dialect, asked, done, found.units, document, text)
+    places = _texts(dialect, asked, done, found, document, text)
+    terms = done.mark.terms
+    if terms.varies and not (terms.carriers or terms.shows or found.media):
+        done.passed = UNASKED
+        return (body,)
     if dialect.links:
         places += links(dialect, done, document, text)
     places += metadata(done, dialect.metadata, document, text, "the answer")
@@ -89,20 +93,18 @@ def _as_it_is(text: bytes) -> bytes:
     return text
 
 
-def _texts(
-    dialect: Dialect, asked: Asked, done: Done, units: Sequence[Unit], document: Any, body: bytes
-) -> list[Place]:
+def _texts(dialect: Dialect, asked: Asked, done: Done, holds: Content, document: Any, body: bytes) -> list[Place]:
     """The places that give each unit its notice. They are looked for once: an answer may have thousands of units."""
     begins: list[tuple[Unit, int, str]] = []
     shifts: list[tuple[Unit, int, str]] = []
     ends: dict[Path, str] = {}
-    various = done.mark.terms.by_text is not None
+    varies = done.mark.terms.varies
     turned_out: list[TextTerms] = []
-    for unit in units:
+    for unit in holds.units:
         if unit.rule.text is None and not unit.parts:
             continue
         at, prefix, suffix, agreed = _text(dialect, asked, done, unit)
-        if various:
+        if varies:
             turned_out.append(agreed)
         if prefix:
             begins.append((unit, at, prefix))
@@ -110,11 +112,12 @@ def _texts(
                 shifts.append((unit, at, prefix))
         if suffix:
             ends[unit.parts[-1][0]] = suffix
-    if various:
+    if varies:
         if not turned_out and calls_tool(document):
             turned_out.append(done.mark.terms.of_text("tool", 0))
-        if turned_out:
-            done.ask_only(turned_out)
+        kinds = {medium.kind for medium in holds.media}
+        if turned_out or kinds:
+            done.ask_only(turned_out, None if None in kinds else [kind for kind in kinds if kind])
     places: list[Place] = prefixed(body, begins)
     places += shifted(body, shifts)
     found = spans(body, ends.keys()) if ends else {}

@@ -45,6 +45,7 @@ class Operator:
 Urls = Literal["refuse", "rewrite", "inline", "pass"]
 
 _ROLES: Final[tuple[Role, ...]] = get_args(Role)  # the strictest first
+_IN_FILES: Final = frozenset({"xmp"})  # carriers that no answer has around them
 
 
 class Home(NamedTuple):
@@ -59,12 +60,13 @@ class Terms(NamedTuple):
 
     ``text`` are those of a text; where rules ask what it is and how long, ``by_text`` has them all, and ``text`` are
     those of words for people, as long as any. ``unbadged`` is why pictures get no badge although rules have one.
-    ``envelope`` is what carries the label of the answer as a whole, ``beside`` the ``carriers`` that content of other
-    kinds than text asks for; ``notices`` are the words in force, in every language: who shows one of them is labelled
-    already; ``trusted`` says that the upstream's own labels are believed (we are its propagator). ``asked_of`` are the
-    kinds of content for which a rule asks for anything, ``urls`` what becomes of media that are handed out as URLs,
-    ``convert`` the formats that may become PNG. ``grounds`` are those of statements: of one kind of content by its
-    name, and of the answer as a whole under the empty name. ``roles`` are what we are for content, by its kind.
+    ``envelope`` is what carries the label of the answer as a whole; ``beside`` are those of the ``carriers`` that
+    content of other kinds than text asks for, by its kind, and ``varies`` says that what the answer turns out to hold
+    decides which of them it gets. ``notices`` are the words in force, in every language: who shows one of them is
+    labelled already; ``trusted`` says that the upstream's own labels are believed (we are its propagator).
+    ``asked_of`` are the kinds of content for which a rule asks for anything, ``urls`` what becomes of media that are
+    handed out as URLs, ``convert`` the formats that may become PNG. ``grounds`` are those of statements: of one kind of
+    content by its name, and of the answer as a whole under the empty name. ``roles``: what we are for content, by kind.
     """
 
     text: TextTerms
@@ -80,7 +82,8 @@ class Terms(NamedTuple):
     home: Home | None = None
     convert: frozenset[str] = frozenset()
     by_text: ByText | None = None
-    beside: frozenset[str] = frozenset()
+    beside: Mapping[str, frozenset[str]] = MappingProxyType({})
+    varies: bool = False
     unbadged: str = ""
     grounds: Mapping[str, Grounds] = MappingProxyType({})
     roles: Mapping[str, Role] = MappingProxyType({})
@@ -145,7 +148,8 @@ def terms(
     badge: ImageNotice | None = None
     badge_words = unbadged = ""
     carriers: frozenset[str] = frozenset()
-    beside: frozenset[str] = frozenset()
+    beside: dict[str, frozenset[str]] = {}
+    asked: set[frozenset[str]] = set()
     shown: set[str] = set()
     blocks = False
     convert: frozenset[str] = frozenset()
@@ -156,6 +160,7 @@ def terms(
         blocks = blocks or any(one.acts and one.on_failure == "block" for one in every)
         metadata = decision.metadata.union(*(one.metadata for one in every))
         carriers |= metadata
+        asked.add(metadata - _IN_FILES)
         if kind == "text":
             various = by_text(decision, language) if decision.by_text else None
             text = text_terms(decision, language) if various is None else various.of("plain")
@@ -163,7 +168,7 @@ def terms(
                 if isinstance(one.notice, TextNotice):
                     shown.update(one.notice.words.texts)
             continue
-        beside |= metadata
+        beside[kind] = metadata
         if isinstance(decision.notice, ImageNotice):
             badge, badge_words = decision.notice, decision.notice.words.pick(language)
         elif kind == "image":
@@ -186,6 +191,7 @@ def terms(
         convert,
         various,
         beside,
+        various is not None or len(asked) > 1,
         unbadged,
         _grounds(decisions) if "statement" in carriers else {},
         _roles(decisions),

@@ -82,8 +82,8 @@ def _members(data: bytes, above: Names, values: dict[str, bytes], document: Any)
 
     Raises FramingError where something else stands there.
     """
-    if not values:
-        return []
+    if len(values) < 2:
+        return [member(data, (*above, name), value, document) for name, value in values.items()]
     holder = _at(document, above)
     if holder is None:
         made = b",".join(b'"%b":%b' % (quote(name), value) for name, value in values.items())

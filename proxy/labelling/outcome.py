@@ -77,10 +77,12 @@ class Done:
         envelope = tuple(dict.fromkeys("upstream" if one == carrier else one for one in self.mark.terms.envelope))
         self.mark = self.mark._replace(terms=self.mark.terms._replace(envelope=envelope))
 
-    def ask_only(self, texts: Iterable[TextTerms]) -> None:
-        """It is known what the answer's texts are, or may be: their carriers are the label's, and no others."""
+    def ask_only(self, texts: Iterable[TextTerms], kinds: Iterable[str] | None = None) -> None:
+        """It is known what the answer's texts are, or may be, and of which ``kinds`` its media are, None where they may
+        be of any: their carriers are the label's, and no others."""
         terms = self.mark.terms
-        carriers = terms.beside.union(*(text.carriers for text in texts))
+        media = [terms.beside.get(kind, frozenset()) for kind in (terms.beside if kinds is None else kinds)]
+        carriers = frozenset[str]().union(*media, *(text.carriers for text in texts))
         if carriers != terms.carriers:
             envelope = tuple(one for one in terms.envelope if one in carriers)
             self.mark = self.mark._replace(terms=terms._replace(carriers=carriers, envelope=envelope))
@@ -103,6 +105,8 @@ class Done:
     @property
     def because(self) -> tuple[str, ...]:
         """The rules that spoke of the texts that there are, where those hang on the text; empty where they do not."""
+        if self.mark.terms.by_text is None:
+            return ()
         texts = [part.because for part in (*self.parts, *self.live()) if isinstance(part, TextDone)]
         return tuple(dict.fromkeys(reason for because in texts for reason in because))
 

@@ -101,6 +101,12 @@ def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) 
         except (ValueError, RecursionError):
             return Read(unread(said), body)
     rules = dialect.request
+    stripped = text
+    if plain:
+        try:
+            stripped = without_notices(text, document, dialect, notices)
+        except FramingError:
+            pass  # nested too deeply to be cut
     model = rules.model.value(document) if rules.model else ""
     asked = Asked(
         model=model[:MODEL_LENGTH] if isinstance(model, str) and model else said.model,
@@ -110,14 +116,9 @@ def read(dialect: Dialect, notices: Notices, body: bytes, said: Told = NOTHING) 
         continued=_continued(dialect, document),
         mode=next((mode for claim, mode in rules.modes if claim.holds(document)), None),
         resumed=said.resumed,
+        informed=stripped is not text,
     )
-    if not plain:
-        return Read(asked, body)
-    try:
-        stripped = without_notices(text, document, dialect, notices)
-    except FramingError:  # nested too deeply to be cut
-        return Read(asked, body)
-    return Read(asked, body) if stripped is text else Read(asked._replace(informed=True), mark + stripped)
+    return Read(asked, mark + stripped if asked.informed else body)
 
 
 def _streaming(dialect: Dialect, document: Any, said: Told) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from proxy.policy.cells import ASKED, Space, Value
+from proxy.policy.vocabulary import Fact
 
 __all__ = ["Box", "boxes", "said"]
 
@@ -87,12 +88,16 @@ def _patterns(name: str, there: Sequence[Value], mine: frozenset[Value]) -> str:
     told: list[str] = []
     chosen = [value for value in there if value in mine]
     for value in chosen:
-        fits = fact.match(value.pattern)
-        wider = (fact.match(other.pattern) for other in chosen if other.pattern != value.pattern)
-        if not any(match(fact.plain(value.value)) for match in wider):
-            inside = [other.pattern for other in others if other.pattern and fits(fact.plain(other.value))]
+        wider = (other for other in chosen if other.pattern != value.pattern)
+        if not any(_fits(fact, other, value) for other in wider):
+            inside = [other.pattern for other in others if other.pattern and _fits(fact, value, other)]
             told.append(f"{value.pattern}{_but(inside)}")
     return " or ".join(dict.fromkeys(told))
+
+
+def _fits(fact: Fact, one: Value, other: Value) -> bool:
+    """Whether ``other`` fits all patterns that ``one`` was made from."""
+    return all(fact.match(pattern)(fact.plain(other.value)) for pattern in one.parts or (one.pattern,))
 
 
 def _but(patterns: Sequence[str]) -> str:

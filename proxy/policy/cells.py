@@ -1,7 +1,7 @@
 """The law of this file: what rules can tell apart falls into finitely many cells, and each cell has a witness.
 
 A fact matters to rules only by which of their patterns it fits. So one value for each combination of patterns that some
-value fits stands for all values; where patterns have wildcards, values are made that fit one, or two of them at once.
+value fits stands for all values; where patterns have wildcards, ``automaton.py`` finds them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from itertools import chain, islice, product
 from math import prod
 from typing import Any, Final
 
+from proxy.policy.automaton import Found
 from proxy.policy.facts import Facts
-from proxy.policy.reach import UNFORESEEN, spellings
+from proxy.policy.reach import UNFORESEEN, between, spellings
 from proxy.policy.vocabulary import FACTS, TEXT_ONLY, WISH, Fact, When
 
 __all__ = ["ASKED", "MOST_CELLS", "Space", "Value"]
@@ -32,18 +33,20 @@ _STRANGE: Final = f"{UNFORESEEN}/{UNFORESEEN}/{UNFORESEEN}"
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value of a fact, for all that fit the same patterns. ``pattern`` is what it was made from, empty for a value
-    that fits none; of a fact with a closed list of values, ``alike`` are those that it stands for."""
+    that fits none; ``parts`` are the patterns where it was made from several. Of a fact with a closed list of values,
+    ``alike`` are those that it stands for."""
 
     value: str
     pattern: str = ""
     alike: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 class Space:
     """The responses of one ``kind``, cut into cells as far as these conditions tell them apart.
 
     ``names`` are the facts that are asked about, ``values`` those of each, in the same order; what fits no pattern
-    stands last. A cell has one value of each fact.
+    stands last. A cell has one value of each fact. ``whole`` where no combination of patterns can be missing.
     """
 
     def __init__(self, kind: str, whens: Iterable[When], known: Iterable[Facts] = ()) -> None:
@@ -54,10 +57,11 @@ class Space:
         asked = {name for when in mine for name in when if name != "kind"}
         self._whens = mine
         self.names = tuple(name for name in ASKED if name in asked and (kind == "text" or name not in TEXT_ONLY))
-        self.values = tuple(
-            tuple(_values(name, [pattern for when in mine for pattern in when.get(name, ())], alike))
-            for name in self.names
-        )
+        cut = [
+            _values(name, [pattern for when in mine for pattern in when.get(name, ())], alike) for name in self.names
+        ]
+        self.values = tuple(tuple(values) for values, _ in cut)
+        self.whole = all(whole for _, whole in cut)
 
     @property
     def size(self) -> int:
@@ -110,30 +114,36 @@ def _fits(name: str, patterns: Sequence[str], one: Value) -> bool:
     return any(fact.match(pattern)(fact.plain(one.value)) for pattern in patterns)
 
 
-def _values(name: str, patterns: Sequence[str], known: Sequence[Facts]) -> list[Value]:
-    """The values of a fact that these patterns tell apart."""
+def _values(name: str, patterns: Sequence[str], known: Sequence[Facts]) -> tuple[list[Value], bool]:
+    """The values of a fact that these patterns tell apart, and whether these are all."""
     fact, distinct = ASKED[name], list(dict.fromkeys(patterns))
     if name == "min_tokens":
-        return [Value(least, least) for least in sorted({"0", *distinct}, key=int, reverse=True)]
+        return [Value(least, least) for least in sorted({"0", *distinct}, key=int, reverse=True)], True
     matches = [fact.match(pattern) for pattern in distinct]
     cells: dict[tuple[bool, ...], list[Value]] = {}
-    for one in map(Value, fact.values) if fact.values else _candidates(fact, distinct, known):
+    apart = Found((), whole=True) if fact.values else between(name, distinct)
+    for one in map(Value, fact.values) if fact.values else _candidates(fact, distinct, known, apart.values):
         plain = fact.plain(one.value)
         cells.setdefault(tuple(match(plain) for match in matches), []).append(one)
     if fact.values:
-        return [Value(values[0].value, alike=tuple(one.value for one in values)) for values in cells.values()]
+        return [Value(values[0].value, alike=tuple(one.value for one in values)) for values in cells.values()], True
     fitting = [values[0] for fits, values in cells.items() if any(fits)]
-    return [*fitting, *(Value(values[0].value) for fits, values in cells.items() if not any(fits))]
+    others = [Value(values[0].value) for fits, values in cells.items() if not any(fits)]
+    return [*fitting, *others], apart.whole
 
 
-def _candidates(fact: Fact, patterns: Sequence[str], known: Sequence[Facts]) -> Iterator[Value]:
+def _candidates(fact: Fact, patterns: Sequence[str], known: Sequence[Facts], apart: Sequence[str]) -> Iterator[Value]:
     globs = [pattern for pattern in patterns if not fact.is_literal(pattern)]
     yield from (Value(pattern, pattern) for pattern in patterns if fact.is_literal(pattern))
     yield from (Value(value, pattern) for pattern in globs for value in spellings(fact, pattern))
     yield from (Value(value, value) for facts in known if (value := fact.read(facts)))
     if len(globs) <= MOST_GLOBS:
         for one, other in product(globs, globs):
-            # What begins as one does and ends as the other may fit both.
+            # What begins as one does and ends as the other may fit both, and is short to tell.
             begin, end = one.partition("*")[0], other.rpartition("*")[2]
             yield Value(f"{begin}{UNFORESEEN[0]}{end}".replace("?", UNFORESEEN[0]), f"{begin}*{end}")
+    for value in apart:
+        plain = fact.plain(value)
+        parts = tuple(pattern for pattern in globs if fact.match(pattern)(plain))
+        yield Value(value, " and ".join(parts), parts=parts)
     yield from (Value(""), Value(_STRANGE))

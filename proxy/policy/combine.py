@@ -4,7 +4,7 @@
 metadata     the union
 on_failure   the stricter: ``block`` wins
 mode         the strictest of ``always``, ``deepfake``, ``optional``, ``off``; where it applies, all notices are given
-words        those of all, in the order of the policies' names, each once
+words        those of all, in the order of the policies' names, each once; on a badge with a dot between them
 position     of words: what all agree on; ``both`` where they differ
 form         of a mark that people hear: what all agree on; ``both`` where they differ
 height       the larger
@@ -117,7 +117,9 @@ def _hidden(rules: Sequence[Rule], circumstances: Circumstances) -> str:
 
 def _notice(notices: Sequence[NoticeTerms]) -> Notice:
     """All notices as one; they are of one kind, as the rules are that gave them."""
-    words = _together([notice.words for notice in notices])
+    # On a badge each regime's words have a line of their own where there is no room for all on one.
+    between = " · " if isinstance(notices[0], BadgeTerms | VideoTerms) else " "
+    words = _together([notice.words for notice in notices], between)
     match notices[0]:
         case TextNotice():
             return TextNotice(words, _agreed([one.position for one in notices if isinstance(one, TextNotice)]))
@@ -161,12 +163,12 @@ def _agreed(positions: Sequence[Position]) -> Position:
     return positions[0] if len(set(positions)) == 1 else "both"
 
 
-def _together(words: Sequence[Words]) -> Words:
+def _together(words: Sequence[Words], between: str) -> Words:
     languages = dict.fromkeys(language for one in words for language, _ in one.by_language)
     # A regime without words in some language says its default ones: the law asks for its notice all the same.
     spoken = [one for one in words if one.by_language]
     said = {language: dict.fromkeys(one.pick(language) for one in spoken) for language in languages}
-    return Words(tuple((language, " ".join(texts)) for language, texts in said.items()))
+    return Words(tuple((language, between.join(texts)) for language, texts in said.items()))
 
 
 def clashes(policies: Sequence[Policy]) -> Iterator[Fault]:

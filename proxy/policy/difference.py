@@ -61,7 +61,7 @@ def differences(old: Decide, new: Decide, whens: Iterable[When], known: Iterable
     complete = True
     for kind in KINDS:
         space = Space(kind, asked, mine)
-        complete = complete and space.size <= MOST_CELLS
+        complete = complete and space.whole and space.size <= MOST_CELLS
         differing: dict[Fields, list[tuple[Value, ...]]] = {}
         for cell in space.cells():
             facts = space.facts(cell)

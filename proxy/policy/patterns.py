@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from proxy.policy.automaton import GAP, REST, Step
 
 __all__ = [
     "Clues",
@@ -20,14 +22,17 @@ __all__ = [
     "match_name",
     "match_path",
     "name_clues",
+    "name_steps",
     "path_clues",
     "path_faults",
+    "path_steps",
     "plain_name",
     "plain_path",
 ]
 
 Match = Callable[[str], bool]
 
+_PATH_STEP = re.compile(r"(?P<gap>(?:/\*\*)+/)|(?P<rest>(?:/\*\*)+$)|.", re.DOTALL)
 _WILD = re.compile(r"[*?]+")
 
 
@@ -93,6 +98,18 @@ def path_clues(pattern: str) -> Clues:
     wild = [at for at, segment in enumerate(segments) if is_glob(segment)]
     between = [piece for segment in segments[wild[0] : wild[-1] + 1] for piece in _WILD.split(segment)]
     return Clues("/".join(segments[: wild[0]]), "/".join(segments[wild[-1] + 1 :]), max(between, key=len))
+
+
+def name_steps(pattern: str) -> Sequence[Step]:
+    """A pattern for names, step by step."""
+    return tuple(plain_name(pattern))
+
+
+def path_steps(pattern: str) -> Sequence[Step]:
+    """A pattern for paths, step by step; every segment has its slash before it."""
+    plain = plain_path(pattern)
+    found = _PATH_STEP.finditer(f"/{plain}" if plain else "")
+    return tuple(GAP if one["gap"] else REST if one["rest"] else one[0] for one in found)
 
 
 def path_faults(pattern: str) -> str:

@@ -5,10 +5,11 @@ Each row says how a fact is read, how it is spelled for comparison, and which va
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from proxy.policy.automaton import BENEATH, Step
 from proxy.policy.facts import DEEPFAKE, KINDS, OUTPUTS, Facts
 from proxy.policy.patterns import (
     Clues,
@@ -17,7 +18,9 @@ from proxy.policy.patterns import (
     match_name,
     match_path,
     name_clues,
+    name_steps,
     path_clues,
+    path_steps,
     plain_name,
     plain_path,
 )
@@ -53,6 +56,10 @@ def _as_long_as(pattern: str) -> Match:
     return lambda tokens: not tokens or int(tokens) >= least
 
 
+def _tag_steps(tag: str) -> Sequence[Step]:
+    return (*tag.lower(), BENEATH)
+
+
 def _truth(name: str) -> Callable[[Facts], str]:
     read = attrgetter(name)
     return lambda facts: "true" if read(facts) else "false"
@@ -63,8 +70,8 @@ class Fact:
     """How one fact is read, spelled and matched.
 
     ``clues`` are what the values that fit a pattern have in common, so that a value is not held against each of many
-    patterns. ``open`` tells whether a pattern may fit more than one value; ``values`` lists all that the
-    fact can be, where that is a closed list.
+    patterns; ``steps`` are the pattern's own (see ``automaton.py``). ``open`` tells whether a pattern may fit more than
+    one value; ``values`` lists all that the fact can be, where that is a closed list.
     """
 
     about: str
@@ -72,6 +79,7 @@ class Fact:
     match: Callable[[str], Match] = _exactly
     plain: Callable[[str], str] = _as_it_stands
     clues: Callable[[str], Clues] = _no_clues
+    steps: Callable[[str], Sequence[Step]] = tuple
     open: Callable[[str], bool] = bool
     values: tuple[str, ...] = ()
 
@@ -98,6 +106,7 @@ FACTS: dict[str, Fact] = {
         match_name,
         plain_name,
         name_clues,
+        name_steps,
         is_glob,
     ),
     "path": Fact(
@@ -106,10 +115,17 @@ FACTS: dict[str, Fact] = {
         match_path,
         plain_path,
         path_clues,
+        path_steps,
         is_glob,
     ),
     "model": Fact(
-        "the model, as the client names it", attrgetter("model"), match_name, plain_name, name_clues, is_glob
+        "the model, as the client names it",
+        attrgetter("model"),
+        match_name,
+        plain_name,
+        name_clues,
+        name_steps,
+        is_glob,
     ),
     "upstream": Fact("the upstream, by its name in the configuration", attrgetter("upstream"), open=_closed),
     # A route is known by its own pattern, whose stars are part of its name.
@@ -120,6 +136,7 @@ FACTS: dict[str, Fact] = {
         match_name,
         plain_name,
         name_clues,
+        name_steps,
         is_glob,
     ),
     "language": Fact(
@@ -128,6 +145,7 @@ FACTS: dict[str, Fact] = {
         _within_language,
         str.lower,
         lambda tag: Clues(tag.lower()),
+        _tag_steps,
         _every,
     ),
     "streaming": Fact("whether the answer comes piece by piece", _truth("streaming"), open=_closed, values=_BOOLEAN),

@@ -102,7 +102,7 @@ def decision(one: Rule, other: Rule) -> Decision:
         ),
         (
             Decision(
-                ImageNotice(Words((("zh", "【AI生成】 AI生成"),)), "top-left", 0.05),
+                ImageNotice(Words((("zh", "【AI生成】 · AI生成"),)), "top-left", 0.05),
                 frozenset({"xmp"}),
                 "block",
                 ("a/image", "b/image"),

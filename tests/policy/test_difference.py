@@ -139,7 +139,29 @@ def test_every_change(old: Rules, new: Rules, expected: list[Change]) -> None:
     assert Differences(tuple(expected), complete=True) == found(old, new)
 
 
-_models = st.sampled_from(["a", "b*", "*c", "ab", "*"])
+@pytest.mark.parametrize(
+    ("fact", "one", "other"),
+    [
+        ("model", "*mini*", "gpt-*"),
+        ("model", "gpt-?", "*4"),
+        ("model", "*a*", "*b*"),
+        ("path", "/v1/*/x", "/v1/y/*"),
+        ("path", "/**/chat/**", "/v1/**"),
+    ],
+)
+def test_the_order_of_rules_that_some_response_meets_both_of(fact: str, one: str, other: str) -> None:
+    first = changed(TEXT, id="first", when={"kind": "text", fact: one})
+    second = changed(TEXT, id="second", when={"kind": "text", fact: other}, metadata=["body"])
+    told = found(rules(first, second), rules(second, first))
+    assert [(f"text: {fact} {one} and {other}",)] == [change.responses for change in told.changes]
+
+
+def test_patterns_that_are_too_many_to_be_told_apart_are_said_to_be() -> None:
+    many = rules(*(changed(TEXT, id=f"r{n}", when={"kind": "text", "model": f"*{n:02}*"}) for n in range(20)))
+    assert not found(many, many).complete
+
+
+_models = st.sampled_from(["a", "b*", "*c", "ab", "*b*", "a?", "*"])
 _rules = st.lists(
     st.builds(
         lambda name, kind, model, metadata: {

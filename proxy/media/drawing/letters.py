@@ -9,6 +9,7 @@ FreeType, and each worker is a process that draws on one thread.
 """
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import Final
@@ -19,6 +20,7 @@ from proxy.media.errors import MediaError
 
 SAMPLE_PIXELS: Final = 200  # to the em, for measuring
 LEGIBLE_PIXELS: Final = 12  # to the em: below that ideographs and Hangul run together
+_KEPT_CHARACTERS: Final = 4096
 _KEPT_FACES: Final = 16  # a face holds its own copy of the font
 
 
@@ -33,16 +35,22 @@ def missing_glyphs(font: bytes, words: str) -> str:
     What a font lacks is drawn as its ``.notdef`` glyph, so that the masks are compared. Control characters, line breaks
     among them, are no part of a badge.
     """
+    return "".join(filter(_lacks(font), dict.fromkeys(composed(words))))
+
+
+@lru_cache(maxsize=1)  # the same font again, for as long as a configuration names no other
+def _lacks(font: bytes) -> Callable[[str], bool]:
     face = face_of(font, SAMPLE_PIXELS)
     lacking = mask(face, "\U0010ffff")  # a noncharacter: no font has it
 
+    @lru_cache(maxsize=_KEPT_CHARACTERS)
     def missing(character: str) -> bool:
         if unicodedata.category(character) in ("Cc", "Cs"):
             return True
         same = mask(face, character).tobytes() == lacking.tobytes()
         return same and not (character.isspace() and not lacking.width)
 
-    return "".join(filter(missing, dict.fromkeys(composed(words))))
+    return missing
 
 
 @lru_cache(maxsize=64)
