@@ -6,8 +6,8 @@ does is corrupt, never short.
 
 from proxy.account import Account
 from proxy.bounds import Lease
-from proxy.labelling.coding import Decoder, decode, decoders
-from proxy.labelling.errors import Blocked, LabellingError
+from proxy.labelling.coding import Decoder, decoders, undone
+from proxy.labelling.errors import Blocked, LabellingError, Swollen
 from proxy.upstream import Response
 
 
@@ -63,16 +63,10 @@ class Decoded:
     def _undone(self, data: bytes) -> bytes:
         """What ``data`` decodes to. Raises Blocked for a bomb: what it holds can neither be labelled nor passed on."""
         self._account.bytes_in += len(data)
-        if not self._chain:
-            return data
-        parts: list[bytes] = []
-        size = 0
-        for piece in decode(self._chain, data):
-            size += len(piece)
-            if size > self._limit:
-                raise Blocked(f"a piece of the answer decodes to more than {self._limit} bytes")
-            parts.append(piece)
-        return b"".join(parts)
+        try:
+            return undone(self._chain, data, self._limit)
+        except Swollen:
+            raise Blocked(f"a piece of the answer decodes to more than {self._limit} bytes") from None
 
     def _end(self) -> None:
         for one in self._chain:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from proxy.bounds import Lease, Overloaded
 from proxy.client import Client
-from proxy.labelling.coding import Decoder, decode, decoders
-from proxy.labelling.errors import Blocked, CodingError, LabellingError
+from proxy.labelling.coding import Decoder, decoders, undone
+from proxy.labelling.errors import Blocked, CodingError, LabellingError, Swollen
 from proxy.labelling.headers import joined
 from proxy.labelling.location import linked, through_us
 from proxy.labelling.mark import Mark, mark
@@ -203,13 +203,7 @@ class Look:
 
 def _undone(chain: tuple[Decoder, ...], data: bytes, limit: int) -> bytes:
     """What ``data`` decodes to. Raises Blocked for more than ``limit`` bytes, as labelling would."""
-    if not chain:
-        return data
-    parts: list[bytes] = []
-    size = 0
-    for piece in decode(chain, data):
-        size += len(piece)
-        if size > limit:
-            raise Blocked(f"a piece of the answer decodes to more than {limit} bytes")
-        parts.append(piece)
-    return b"".join(parts)
+    try:
+        return undone(chain, data, limit)
+    except Swollen:
+        raise Blocked(f"a piece of the answer decodes to more than {limit} bytes") from None

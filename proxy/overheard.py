@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from proxy.bounds import Lease, Overloaded
 from proxy.client import Client
-from proxy.labelling.coding import decode, decoders
-from proxy.labelling.errors import CodingError, LabellingError
+from proxy.labelling.coding import decoders, undone
+from proxy.labelling.errors import CodingError, LabellingError, Swollen
 from proxy.labelling.headers import joined
 from proxy.labelling.request import Asked, Told, read, told, unread
 from proxy.service import Claim, Service
@@ -86,7 +86,7 @@ def _read(service: Service, client: Client, claim: Claim, said: Told, body: byte
     try:
         plain = _decoded(body, joined(client.head.headers, b"content-encoding"), service.bounds.whole_body, lease)
         return read(claim.dialect, service.operator.notices, plain, said).asked, plain
-    except (CodingError, LabellingError, Overloaded):
+    except (CodingError, LabellingError, Overloaded, Swollen):
         return unread(said), None
     except Exception:
         log.exception("a request could not be read on its way")
@@ -97,16 +97,7 @@ def _read(service: Service, client: Client, claim: Claim, said: Told, body: byte
 
 def _decoded(body: bytes, coding: bytes, limit: int, lease: Lease) -> bytes:
     chain = decoders(coding)
-    if not chain:
-        return body
-    parts: list[bytes] = []
-    size = 0
-    for piece in decode(chain, body):
-        size += len(piece)
-        if size > limit:
-            raise LabellingError(f"the request decodes to more than {limit} bytes")
-        lease.take(len(piece))
-        parts.append(piece)
+    whole = undone(chain, body, limit, lease.take)
     for one in chain:
         one.end()
-    return b"".join(parts)
+    return whole

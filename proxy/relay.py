@@ -22,8 +22,8 @@ from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooL
 from proxy.dialects.dialect import Dialect, Match
 from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
-from proxy.labelling.coding import Decoder, decode, decoders
-from proxy.labelling.errors import Blocked, CodingError, LabellingError
+from proxy.labelling.coding import Decoder, decoders, undone
+from proxy.labelling.errors import Blocked, CodingError, LabellingError, Swollen
 from proxy.labelling.location import linked
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
 from proxy.labelling.request import Asked, asks_for_ciphertext, read, told, unread
@@ -261,17 +261,13 @@ class _Exchange:
 
     def _undone(self, chain: tuple[Decoder, ...], body: bytes) -> bytes:
         limit = self._service.bounds.whole_body
-        parts: list[bytes] = []
-        size = 0
-        for piece in decode(chain, body):
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(f"the request's body is longer than {limit} bytes")
-            self._lease.take(len(piece))
-            parts.append(piece)
+        try:
+            whole = undone(chain, body, limit, self._lease.take)
+        except Swollen:
+            raise TooLarge(f"the request's body is longer than {limit} bytes") from None
         for one in chain:
             one.end()
-        return b"".join(parts)
+        return whole
 
     async def _upload(self, claim: Claim) -> tuple[Body, int | None]:
         """A body that nobody reads: as it comes, and its length; or whole, where we sign it."""

@@ -23,14 +23,24 @@ __all__ = ["Source", "SourceError", "listed", "parse", "read"]
 LARGEST = 16 << 20
 # Deeper than any file that a person writes, and far from the interpreter's own limit.
 DEEPEST = 100
+# More values than any file that a person writes; aliases of aliases come to any number.
+MOST_VALUES = 500_000
+# Wider than any number that a person writes, and far below the digits that the interpreter spells.
+WIDEST = 64
+
+_LONGEST_MESSAGE = 1000  # characters
 
 YamlPath = tuple[Any, ...]
 
 
 class SourceError(ValueError):
-    """Something wrong at one place of one file; ``line`` and ``column`` count from 1."""
+    """Something wrong at one place of one file; ``line`` and ``column`` count from 1. The message is one line, in which
+    what would steer a terminal stands as its escape."""
 
     def __init__(self, file: Path, line: int, column: int, message: str) -> None:
+        message = "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in message[:_LONGEST_MESSAGE]
+        ) + ("..." if len(message) > _LONGEST_MESSAGE else "")
         super().__init__(f"{file}:{line}:{column}: {message}")
         self.file = file
         self.line = line
@@ -109,6 +119,7 @@ def listed(folder: Path, what: str) -> list[Path | SourceError]:
 def parse(text: str, path: Path) -> Source:
     """The YAML document in ``text``; ``path`` is what messages call it. SourceError where it is not YAML."""
     try:
+        _measure(text, path)
         loader = yaml.CSafeLoader(text)
         try:
             node = loader.get_single_node()
@@ -125,6 +136,24 @@ def parse(text: str, path: Path) -> Source:
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise SourceError(path, line, column, f"not YAML: {problem}") from None
     return Source(path, data, builder.marks)
+
+
+def _measure(text: str, path: Path) -> None:
+    """Refuse what is too deep: the loader, which is not ours, calls itself for each level until the stack is gone."""
+    loader = yaml.CSafeLoader(text)
+    depth = 0
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > DEEPEST:
+                    mark = event.start_mark
+                    raise SourceError(path, mark.line + 1, mark.column + 1, f"more than {DEEPEST} levels deep")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    finally:
+        loader.dispose()
 
 
 def _place(before: str) -> tuple[int, int]:
@@ -144,6 +173,8 @@ class _Builder:
         if len(path) > DEEPEST:
             # Also what an alias that holds itself comes to.
             raise self.error(node, f"more than {DEEPEST} levels deep")
+        if len(self.marks) >= MOST_VALUES:
+            raise self.error(node, f"more than {MOST_VALUES} values: aliases multiply what they stand for")
         scalar = isinstance(node, yaml.ScalarNode)
         self.marks[path] = Mark(_start(node), _start(key or node), scalar)
         match node:
@@ -157,12 +188,18 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode) -> Any:
         try:
-            return self.loader.construct_object(node)
+            value = self.loader.construct_object(node)
         except yaml.constructor.ConstructorError:
             raise self.error(node, f"the tag {node.tag!r} has no meaning here") from None
         except ValueError as error:
             # A date such as 2025-13-45: the loader lets datetime's own error through.
-            raise self.error(node, f"{node.value!r} cannot be read: {error}") from None
+            raise self.error(node, f"{node.value[:40]!r} cannot be read: {error}") from None
+        except (KeyError, AttributeError):
+            # !!bool maybe, !!timestamp never: the loader takes for granted that such a tag is on such a value.
+            raise self.error(node, f"{node.value[:40]!r} is not what the tag {node.tag!r} says") from None
+        if isinstance(value, int) and value.bit_length() > WIDEST:
+            raise self.error(node, "is a number larger than any that has a meaning here")
+        return value
 
     def mapping(self, node: yaml.MappingNode, path: YamlPath) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
@@ -172,6 +209,8 @@ class _Builder:
                 raise self.error(key_node, f"the key {key_node.value!r} is there twice")
             seen.add(key)
         # `<<` brings in the pairs of another mapping, before our own, which win.
+        if sum(map(_pairs, node.value)) > MOST_VALUES:
+            raise self.error(node, f"more than {MOST_VALUES} values: aliases multiply what they stand for")
         self.loader.flatten_mapping(node)
         data: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
@@ -187,6 +226,14 @@ class _Builder:
 
     def error(self, node: yaml.Node, message: str) -> SourceError:
         return SourceError(self.path, *_start(node), message)
+
+
+def _pairs(pair: tuple[yaml.Node, yaml.Node]) -> int:
+    """How many pairs one of a mapping brings in; more than one only where its key is ``<<``."""
+    key, value = pair
+    if key.tag != "tag:yaml.org,2002:merge" or isinstance(value, yaml.ScalarNode):
+        return 1
+    return sum(len(one.value) for one in value.value) if isinstance(value, yaml.SequenceNode) else len(value.value)
 
 
 def _start(node: yaml.Node) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.source import SourceError, parse, read
+from proxy.source import MOST_VALUES, SourceError, parse, read
 
 FILE = Path("file.yaml")
 
@@ -25,6 +25,12 @@ merged:
   <<: *shared
   y: 3
 """
+
+
+def twice(shape: str) -> str:
+    """Twenty-four lines, in each of which all that the one above comes to is there twice."""
+    lines = (f"a{n}: &a{n} {shape.format(f'a{n - 1}')}" for n in range(1, 24))
+    return "\n".join(["a0: &a0 {k: v, l: w}", *lines])
 
 
 def test_the_data_are_those_of_the_safe_loader() -> None:
@@ -87,12 +93,25 @@ def test_positions(expected: tuple[int, int], path: tuple[Any, ...], key: bool) 
         ("1:4: '2025-13-45' cannot be read: month must be in 1..12", "a: 2025-13-45"),
         ("1:3: a key must be text, not a list or a mapping", "? [1]\n: 2"),
         ("1:4: more than 100 levels deep", "a: &a [*a]"),
+        ("1:103: more than 100 levels deep", "a: " + "[" * 100_000),
+        ("1:201: more than 100 levels deep", "- " * 100_000 + "a"),
+        ("1:4: 'maybe' is not what the tag 'tag:yaml.org,2002:bool' says", "a: !!bool maybe"),
+        ("1:4: 'never' is not what the tag 'tag:yaml.org,2002:timestamp' says", "a: !!timestamp never"),
+        ("1:4: is a number larger than any that has a meaning here", "a: 0x" + "f" * 6000),
+        ("1:4: is a number larger than any that has a meaning here", "a: 1:" + "59:" * 4000 + "59"),
+        (f"1:19: more than {MOST_VALUES} values: aliases multiply what they stand for", twice("[*{0}, *{0}]")),
+        (f"19:6: more than {MOST_VALUES} values: aliases multiply what they stand for", twice("{{<<: [*{0}, *{0}]}}")),
     ],
 )
 def test_refused(expected: str, text: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse(text, FILE)
     assert f"file.yaml:{expected}" == str(caught.value)
+
+
+def test_a_message_is_one_line_that_steers_no_terminal() -> None:
+    assert r"file.yaml:1:1: unknown key a\x1b[31m\nb é" == str(SourceError(FILE, 1, 1, "unknown key a\x1b[31m\nb é"))
+    assert len(SourceError(FILE, 1, 1, "x" * 1_000_000).message) < 1100
 
 
 def test_an_empty_file_holds_nothing() -> None:

@@ -1,103 +1,34 @@
 """The law of this file: a dialect's table has these keys and no others; ``if`` and not ``on``, which is true in YAML.
 
-The models read and check one table by itself. What the keys mean stands with the classes of ``dialect.py``.
+The models read and check one table by itself. How values are written stands in ``table_values.py``, what the keys mean
+with the classes of ``dialect.py``.
 """
 
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from proxy.dialects.dialect import Encoding, MediaKind, Mode, Shows
-from proxy.dialects.paths import Condition, Path, parse_condition, parse_path
-
-
-def _path(value: object) -> Path:
-    if not isinstance(value, str):
-        raise ValueError("a path is a string")
-    return parse_path(value)
-
-
-def _names_only(path: Path) -> Path:
-    if path.rest:
-        raise ValueError(f"{path.text!r} must be names only; [*] and filters belong in 'each' or 'span'")
-    return path
-
-
-def _begins_with_name(path: Path) -> Path:
-    if not path.names:
-        raise ValueError(f"{path.text!r} must begin with a name")
-    return path
-
-
-def _condition(value: object) -> Condition:
-    if not isinstance(value, str):
-        raise ValueError("a condition is a string")
-    return parse_condition(value)
-
-
-def _pattern(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value.startswith(("**/", "/")):
-        raise ValueError(f"{value!r} must start with '/' or, for any prefix, with '**/'")
-    if "**" in value.removeprefix("**/"):
-        raise ValueError(f"{value!r} has '**' elsewhere than in front")
-    return value
-
-
-def _one_or_more(value: object) -> object:
-    return value if isinstance(value, list) else [value]
+from proxy.dialects.paths import parse_path
+from proxy.dialects.table_values import (
+    ACondition,
+    AJson,
+    AKey,
+    AMember,
+    ANamePath,
+    APath,
+    APattern,
+    ASpan,
+    ATerminal,
+    Conditions,
+    Method,
+    OneOrMore,
+    one_or_more,
+)
 
 
 def _shift(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
-
-
-def _spelled(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a key is a path, or '@place'")
-    if value != "@place":
-        parse_path(value.removeprefix("@."))
-    return value
-
-
-def _member_path(value: str) -> str:
-    path = _path(value)
-    if path.rest or not path.names:
-        raise ValueError(f"{value!r} must be names only: the member that holds the label")
-    return value
-
-
-def _json(value: object) -> object:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is nothing that JSON can say") from None
-    return value
-
-
-def _terminal(value: str) -> str:
-    if not value.startswith(("data: ", "event: ", '"')):
-        raise ValueError(
-            f"{value!r} must be a line (data: ..., event: ...) or a member as JSON spells it ('\"done\":true')"
-        )
-    return value
-
-
-APath = Annotated[Path, PlainValidator(_path)]
-ANamePath = Annotated[Path, PlainValidator(lambda value: _names_only(_path(value)))]
-ASpan = Annotated[Path, PlainValidator(lambda value: _begins_with_name(_path(value)))]
-ACondition = Annotated[Condition, PlainValidator(_condition)]
-# As a schema for editors has it; what is read by a function of ours is text there.
-OneOrMore = list[str] | str
-Conditions = Annotated[list[ACondition], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)]
-AKey = Annotated[str, PlainValidator(_spelled)]
-APattern = Annotated[str, BeforeValidator(_pattern)]
-AMember = Annotated[str, BeforeValidator(_member_path)]
-ATerminal = Annotated[str, BeforeValidator(_terminal)]
-AJson = Annotated[Any, BeforeValidator(_json)]
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class _Part(BaseModel):
@@ -132,7 +63,7 @@ class TextFile(_Part):
 
     when: Conditions = Field(default=[], alias="if")
     each: APath = parse_path("@")
-    key: Annotated[list[AKey], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)] = []
+    key: Annotated[list[AKey], BeforeValidator(one_or_more, json_schema_input_type=OneOrMore)] = []
     text: ANamePath | None = None
     span: ASpan | None = None
     mode: Mode | None = None
@@ -301,7 +232,7 @@ class TableFile(_Part):
     silent: SilentFile = SilentFile()
     known: list[ACondition] = []
     errors: list[ACondition] = []
-    terminal: Annotated[list[ATerminal], BeforeValidator(_one_or_more, json_schema_input_type=OneOrMore)] = []
+    terminal: Annotated[list[ATerminal], BeforeValidator(one_or_more, json_schema_input_type=OneOrMore)] = []
     metadata: AMember | MemberFile | None = "AIGC"
     mode: Mode = "delta"
     think: tuple[str, str] | None = None

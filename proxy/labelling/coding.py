@@ -6,12 +6,12 @@ shorter text; no input makes a piece longer than ``PIECE`` bytes, so that a bomb
 
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import brotli
 
-from proxy.labelling.errors import CodingError, LabellingError
+from proxy.labelling.errors import CodingError, LabellingError, Swollen
 
 if sys.version_info >= (3, 14):  # pragma: no cover
     from compression.zstd import ZstdDecompressor, ZstdError
@@ -53,6 +53,23 @@ def decode(chain: tuple[Decoder, ...], data: bytes) -> Iterator[bytes]:
         return
     for piece in chain[0].feed(data):
         yield from decode(chain[1:], piece)
+
+
+def undone(chain: tuple[Decoder, ...], data: bytes, limit: int, take: Callable[[int], None] | None = None) -> bytes:
+    """What ``data`` decodes to; ``take`` is told of each piece's length in bytes before it is kept. Raises CodingError,
+    and Swollen for more than ``limit`` bytes."""
+    if not chain:
+        return data
+    parts: list[bytes] = []
+    size = 0
+    for piece in decode(chain, data):
+        size += len(piece)
+        if size > limit:
+            raise Swollen
+        if take is not None:
+            take(len(piece))
+        parts.append(piece)
+    return b"".join(parts)
 
 
 def _decoder(name: bytes) -> Decoder:

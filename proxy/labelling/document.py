@@ -139,10 +139,12 @@ def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int, 
         length = tokens(seen, done.mark.operator.count, terms.by_text.most)
         agreed = terms.by_text.of(output(skipped, blocks(unit, begin or 0), unit.value), length)
         because = agreed.because
+        if skipped == ALREADY and not agreed.are_carried(seen):
+            skipped = ""
     prefix, suffix = agreed.prefix, agreed.suffix
     if begin is None and prefix and not skipped:  # reasoning that never ends: behind it, for a client that looks for it
         prefix, suffix = "", agreed.closing
-    if suffix and not skipped and terms.notices.trailing(text):  # from another Countermark in the chain
+    if suffix and not skipped and agreed.notices.trailing(text):  # from another Countermark in the chain
         suffix, skipped = "", "" if prefix else ALREADY
     skipped = skipped or ("" if prefix or suffix else agreed.why)
     if skipped:

@@ -9,6 +9,10 @@ class NothingFound(LabellingError):
     """A claimed answer holds nothing that its dialect knows."""
 
 
+class Swollen(Exception):
+    """Coded content decodes to more than there may be of it."""
+
+
 class CodingError(Exception):
     """The content coding of a message is corrupt: no policy can let such bytes pass as an answer."""
 

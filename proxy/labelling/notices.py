@@ -40,6 +40,11 @@ class Notices:
             return "yes"
         return "maybe" if any(word.startswith(begun) for word in self._words) else "no"
 
+    def may_go_on(self, text: str) -> bool:
+        """Whether a text is so short that it could still become a notice, or a longer one than it is."""
+        begun = text.lstrip()
+        return any(word.startswith(begun) and word != begun for word in self._words)
+
     def leading(self, text: str, at: int = 0) -> tuple[int, int] | None:
         """Where the notice at the start of a text, or at ``at`` in it, stands, with its blank line."""
         begun = text[at:] if at else text

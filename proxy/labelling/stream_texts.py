@@ -99,7 +99,7 @@ class Texts:
             if unit.prefix and found.rule.may_shift(pending.record.data or b""):
                 pending.shifts.append((found, unit.reading.begin, unit.prefix))
         if found.slot is not MISSING and found.slot != unit.slot:
-            if not found.parts and not unit.placed and unit.ends_in_text and (due := self._due(unit)):
+            if not found.parts and unit.ends_in_text and unit.lacks(self._agreed(unit)) and (due := self._due(unit)):
                 self._copy(unit, due, self._emit)  # another block begins, behind which there may be no place
             unit.slot = found.slot
         if found.holds and not unit.closed and unit.ends_in_text and self._due(unit):
@@ -141,14 +141,14 @@ class Texts:
                 self._check_claim(unit, text)
             inside = unit.reading.inside
             at = unit.reading.feed(text)
-            if unit.reading.inside and not inside:
+            if at != 0 and not inside:  # what has come was the beginning of reasoning
                 unit.first.clear()
                 unit.text, unit.held = "", False
             if so_far is not None:
                 if at or (inside and at is not None):
                     so_far.forget()  # the reasoning ends here
                 so_far.feed(found, at or 0)
-        if not unit.skipped and (self._ends or unit.reading.inside or (self._fences and unit.so_far is not None)):
+        if (not unit.skipped or unit.late) and (self._ends or unit.reading.inside or unit.so_far is not None):
             unit.remember(pending.record, found)
         if at is None:
             return
@@ -179,6 +179,9 @@ class Texts:
         says = verdict(text, self._asked, self._done.mark.terms.notices, ended=ended)
         if says == "" and not ended and (unit.reading.unclear or self._opens(unit) == "maybe"):
             says = Wait.HOLD
+        if says == ALREADY and unit.so_far is not None:
+            unit.late = True  # the words may be those of another text
+            says = Wait.HOLD if not ended and self._done.mark.terms.notices.may_go_on(text) else says
         unit.held = says is Wait.HOLD
         if isinstance(says, Wait) or says == SILENT:  # text may follow yet, whatever has closed
             return
@@ -232,9 +235,9 @@ class Texts:
             unit.opened = True
             if unit.so_far is not None:
                 unit.so_far.say(found, at)
-            if says == "":
-                agreed = self._agreed(unit)
-                ours = agreed.suffix and mark.terms.notices.trailing(text)
+            agreed = self._agreed(unit)
+            if says == "" or (says == ALREADY and not agreed.are_carried(text[at:])):
+                ours = agreed.suffix and agreed.notices.trailing(text)
                 unit.prefix, unit.suffix = agreed.prefix, "" if ours else agreed.suffix
                 unit.skipped = ALREADY if ours and not unit.prefix else ""
         if unit.prefix:
@@ -247,17 +250,18 @@ class Texts:
 
     def _due(self, unit: StreamUnit) -> str:
         """The notice that the unit, as far as it has come, is to end with; empty where it ends with one already."""
-        if unit.last is None or unit.skipped:
+        carried = unit.skipped == ALREADY and unit.late
+        if unit.last is None or (unit.skipped and not carried):
             return ""
         if unit.reading.endless:
             return "" if unit.placed else self._agreed(unit).closing
         if unit.skipped is None or not (self._ends or unit.late):
             return ""
         agreed = self._agreed(unit)
-        due = agreed.beyond(unit.prefix)
+        due = "" if carried and agreed.are_carried(unit.text) else agreed.beyond(unit.prefix)
         if not due or (due == unit.suffix and not agreed.suffix):
             return ""
-        if self._done.mark.terms.notices.trailing(unit.tail) is None:
+        if agreed.notices.trailing(unit.tail) is None:
             return due
         unit.skipped = "" if unit.placed else ALREADY
         return ""
@@ -266,7 +270,7 @@ class Texts:
         """The record behind a held one tells whether the unit ends; one that has no notice yet gets it in any case."""
         stop, unit.stop = unit.stop, None
         assert stop is not None
-        if closes or not unit.placed:
+        if closes or unit.lacks(self._agreed(unit)):
             self._copy(unit, self._due(unit), self._before(stop))
         unit.closed = unit.closed or closes
 
@@ -290,10 +294,9 @@ class Texts:
         else:
             self._copy(unit, due, self._emit)
 
-    @staticmethod
-    def _has_place(unit: StreamUnit) -> bool:
+    def _has_place(self, unit: StreamUnit) -> bool:
         """Whether a suffix can follow now. Raises LabellingError where it cannot, and no other notice stands there."""
-        if not unit.ends_in_text and not unit.placed:
+        if not unit.ends_in_text and unit.lacks(self._agreed(unit)):
             raise LabellingError("the stream has no place for the notice at the end of a text")
         return unit.ends_in_text
 

@@ -63,6 +63,10 @@ class StreamUnit:
         """Whether the last block is the one that holds the last text: behind another, a suffix has no place."""
         return self.last is not None and (self.slot is MISSING or self.last[1].slot == self.slot)
 
+    def lacks(self, agreed: TextTerms) -> bool:
+        """Whether it has no notice of ours yet, or one that says less than the terms of its text ask for."""
+        return not self.placed or not (agreed.are_in(self.prefix) or agreed.are_in(self.suffix))
+
     def done(self, *, shown: bool, agreed: TextTerms, because: tuple[str, ...]) -> TextDone:
         """What the record says of it; ``shown``: a rule asks for words, ``agreed``: the terms of this text."""
         skipped = (SILENT if shown else "") if self.skipped is None else self.skipped

@@ -5,26 +5,30 @@ anybody knows: those of a text as long as any. What the text turns out to ask fo
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.labelling.machine import Machine
-from proxy.labelling.notices import SEPARATOR
+from proxy.labelling.notices import SEPARATOR, Notices
 from proxy.policy.decision import Decision, TextNotice
 from proxy.policy.facts import Output
 
 # What people see of a text that has words in front of it, behind it, or both.
 SHOWN: tuple[tuple[tuple[str, ...], ...], ...] = (((), ("suffix",)), (("prefix",), ("prefix", "suffix")))
 
+_NONE: Final = Notices(())
+
 
 class TextTerms(NamedTuple):
     """The words in front of a text and behind it, as they stand there; ``why`` there are none, empty where no rule has
-    any for any text. ``carriers`` of the implicit label that the text asks for, ``because`` of these rules."""
+    any for any text. ``carriers`` of the implicit label that the text asks for, ``because`` of these rules; ``notices``
+    are the words in every language."""
 
     prefix: str = ""
     suffix: str = ""
     why: str = ""
     carriers: frozenset[str] = frozenset()
     because: tuple[str, ...] = ()
+    notices: Notices = _NONE
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -42,7 +46,15 @@ class TextTerms(NamedTuple):
     def beyond(self, shown: str) -> str:
         """What is still due at the end of a text that these are the terms of, and that has the words ``shown`` in
         front of it."""
-        return self.closing if self.suffix or self.prefix != shown else ""
+        return self.closing if self.suffix or not self.are_in(shown) else ""
+
+    def are_in(self, shown: str) -> bool:
+        """Whether words that stand at a text say all that these do."""
+        return self.closing.removeprefix(SEPARATOR) in shown
+
+    def are_carried(self, text: str) -> bool:
+        """Whether a text came with these words in front of it, or none are due: those of another text may be fewer."""
+        return not self.shown or self.notices.opening(text) == "yes"
 
 
 class ByText(NamedTuple):
@@ -85,12 +97,14 @@ class ByText(NamedTuple):
 def text_terms(decision: Decision, language: str, why: str = "") -> TextTerms:
     """The terms of texts of which this was decided; ``language`` is an Accept-Language value."""
     prefix = suffix = ""
+    notices = _NONE
     if isinstance(decision.notice, TextNotice):
+        notices = Notices(decision.notice.words.texts)
         words, position = decision.notice.words.pick(language), decision.notice.position
         prefix = words + SEPARATOR if position != "end" else ""
         suffix = SEPARATOR + words if position != "start" else ""
         why = ""
-    return TextTerms(prefix, suffix, decision.hidden or why, decision.metadata, decision.because)
+    return TextTerms(prefix, suffix, decision.hidden or why, decision.metadata, decision.because, notices)
 
 
 def by_text(decision: Decision, language: str) -> ByText:

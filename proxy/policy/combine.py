@@ -46,7 +46,8 @@ from proxy.policy.decision import (
 from proxy.policy.errors import Fault
 from proxy.policy.facts import Deepfake, Wish
 from proxy.policy.model import BadgeTerms, NoticeTerms, Policy, Rule, VideoTerms
-from proxy.policy.vocabulary import FACTS, Fact, When
+from proxy.policy.reach import between
+from proxy.policy.vocabulary import FACTS, When
 from proxy.policy.words import Words
 
 __all__ = ["Circumstances", "clashes", "combine"]
@@ -210,19 +211,26 @@ def _badge_of(rule: Rule) -> BadgeTerms | None:
 
 
 def _apart(one: When, other: When) -> bool:
-    """Whether no response can fit both, as far as what the patterns begin with tells."""
+    """Whether no response can fit both."""
     wanted = dict(other)
     return any(
-        name in wanted and not any(_may_meet(FACTS[name], mine, yours) for mine in patterns for yours in wanted[name])
+        name in wanted and not any(_may_meet(name, mine, yours) for mine in patterns for yours in wanted[name])
         for name, patterns in one
     )
 
 
-def _may_meet(fact: Fact, one: str, other: str) -> bool:
-    """Whether some value may fit both patterns."""
+def _may_meet(name: str, one: str, other: str) -> bool:
+    """Whether some value of the fact ``name`` may fit both patterns."""
+    fact = FACTS[name]
     if fact.is_literal(one):
         return fact.match(other)(fact.plain(one))
     if fact.is_literal(other):
         return fact.match(one)(fact.plain(other))
     here, there = fact.clues(one).begin, fact.clues(other).begin
-    return here.startswith(there) or there.startswith(here)
+    if not here.startswith(there) and not there.startswith(here):
+        return False
+    if name == "min_tokens":
+        return True
+    apart = between(name, (one, other))
+    fits = fact.match(one), fact.match(other)
+    return not apart.whole or any(all(match(fact.plain(value)) for match in fits) for value in apart.values)

@@ -158,6 +158,8 @@ def _rules(reader: Reader, value: object, requires: str, stance: Mapping[str, An
 
 def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapping[str, Any]) -> Rule:
     pairs = reader.mapping(value, path, required=RULE_KEYS, optional=RULE_OPTIONS)
+    if isinstance(value, dict) and value.get("when", {}) is None:
+        reader.fault((*path, "when"), "is empty: leave the key out for everything")
     when = read_when(reader, pairs.get("when", {}), (*path, "when"))
     kinds = dict(when).get("kind", KINDS)
     notice: NoticeTerms | None = None

@@ -9,14 +9,18 @@ from proxy.policy.patterns import path_faults
 from proxy.policy.reader import Reader, named
 from proxy.policy.vocabulary import FACTS, TEXT_ONLY, When
 
-__all__ = ["read_fact", "read_when"]
+__all__ = ["LONGEST_PATTERN", "read_fact", "read_when"]
 
 _LONGEST_TEXT = 1_000_000  # tokens
+LONGEST_PATTERN = 1024  # characters
 
 
 def read_when(reader: Reader, value: object, path: Path, known: Iterable[str] = FACTS) -> When:
     """``{fact: value or list of values}``, of the facts ``known``."""
     pairs = reader.mapping(value, path, optional=known)
+    # A key with nothing behind it would mean everything, which its writer hardly meant.
+    for name in [name for name, member in value.items() if member is None] if isinstance(value, dict) else ():
+        reader.fault((*path, name), "is empty: leave the key out for everything")
     when = tuple((name, _patterns(reader, name, member, (*path, name))) for name, member in pairs.items())
     asked = dict(when)
     kinds = asked.get("kind", ())
@@ -42,7 +46,11 @@ def read_fact(reader: Reader, name: str, value: object, path: Path) -> str:
         # YAML 1.1 reads an unquoted yes or no as a truth value.
         spelled = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
         return reader.choice(spelled, path, fact.values)
-    return reader.text(value, path)
+    text = reader.text(value, path)
+    if len(text) > LONGEST_PATTERN:
+        reader.fault(path, f"is longer than {LONGEST_PATTERN} characters")
+        return ""
+    return text
 
 
 def _patterns(reader: Reader, name: str, value: object, path: Path) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from proxy.policy.conditions import Conditions
 from proxy.policy.decision import Decision, TextNotice
 from proxy.policy.errors import Fault, PolicyError
 from proxy.policy.facts import OUTPUTS, Facts
-from proxy.policy.model import BadgeTerms, Policy
+from proxy.policy.model import Policy
 from proxy.policy.reader import closest
 from proxy.policy.vocabulary import When
 
@@ -119,7 +119,7 @@ class PolicySet:
 
     ``digest`` is the SHA-256 of their content (hex; comments and layout are not content), ``short_digest`` its first
     16 digits. ``every_words`` holds all notices for text that are or ever were in force, longest first; a notice of
-    several policies together is some of them one after the other. ``image_words`` holds all words for badges.
+    several policies together is some of them one after the other.
     """
 
     def __init__(self, policies: Mapping[str, Policy]) -> None:
@@ -133,8 +133,6 @@ class PolicySet:
         notices = [rule.notice.words.texts for rule in rules if isinstance(rule.notice, TextNotice)]
         retired = [policy.retired_words for policy in self.policies.values()]
         self.every_words = _longest_first(words for texts in [*notices, *retired] for words in texts)
-        badges = [rule.notice.words.texts for rule in rules if isinstance(rule.notice, BadgeTerms)]
-        self.image_words = _longest_first(words for texts in badges for words in texts)
 
     def rules(self, names: Iterable[str]) -> Rules:
         """The rules of the policies so named, in any order. PolicyError on an unknown name and on a clash."""

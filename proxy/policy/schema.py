@@ -29,6 +29,7 @@ from proxy.policy.decision import (
 from proxy.policy.facts import KINDS
 from proxy.policy.parse import MARKED_BY, POLICY_KEYS, POLICY_OPTIONS, RULE_KEYS, RULE_OPTIONS, STANCE
 from proxy.policy.parse_notice import FORMATS, NOTICES, REQUIREMENTS
+from proxy.policy.parse_when import LONGEST_PATTERN
 from proxy.policy.vocabulary import FACTS, WISH
 
 __all__ = ["policy_schema"]
@@ -98,7 +99,8 @@ def _value(name: str) -> _Schema:
         return _TOKENS
     if fact.values:
         return _word(fact.values)
-    return {**_TEXT, "pattern": "^/"} if name == "path" else _TEXT
+    text = {**_TEXT, "maxLength": LONGEST_PATTERN}
+    return {**text, "pattern": "^/"} if name == "path" else text
 
 
 def _condition(name: str) -> _Schema:

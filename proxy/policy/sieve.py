@@ -20,6 +20,7 @@ _MOST_VALUES: Final = 4096
 _LONGEST_VALUE: Final = 512  # characters of a value that is remembered: a client may name a model with a megabyte
 # A piece is looked up by its first characters, as many of them as one of these numbers: so a value is gone through a
 # few times and no more.
+_WORTH_CUTTING: Final = 16  # characters of a value for each piece that is looked for
 _LENGTHS: Final = (16, 8, 4, 2, 1)
 
 _Held = tuple[Match, int]  # a pattern, and the rules that it lets through, as bits
@@ -98,7 +99,12 @@ class Sieve:
         for length, found in self._ends.items():
             yield from found.get(value[-length:], ())
         for length, found in self._holds.items():
-            for piece in {value[at : at + length] for at in range(len(value) - length + 1)} & found.keys():
+            # To look for a few pieces is faster by far than to cut a long value into all of its own.
+            if len(found) <= len(value) // _WORTH_CUTTING:
+                pieces = {piece for piece in found if piece in value}
+            else:
+                pieces = {value[at : at + length] for at in range(len(value) - length + 1)} & found.keys()
+            for piece in pieces:
                 yield from found[piece]
         yield from self._others
 

@@ -10,7 +10,8 @@ import pytest
 from backports import zstd
 
 from proxy.labelling.coding import MOST, PIECE, SUPPORTED, decode, decoders
-from proxy.labelling.errors import CodingError, LabellingError
+from proxy.labelling.coding import undone as undone_within
+from proxy.labelling.errors import CodingError, LabellingError, Swollen
 
 
 def bare(data: bytes) -> bytes:
@@ -146,3 +147,14 @@ def test_too_many_codings() -> None:
 @pytest.mark.parametrize("name", SUPPORTED)
 def test_every_supported_coding_has_a_decoder(name: bytes) -> None:
     assert len(decoders(name)) == 1
+
+
+def test_a_bound_is_kept_and_each_piece_is_paid_for() -> None:
+    data = bytes(3 * PIECE)
+    paid: list[int] = []
+    assert data == undone_within(decoders(b"gzip"), gzip.compress(data), len(data), paid.append)
+    assert len(data) == sum(paid)
+    with pytest.raises(Swollen):
+        undone_within(decoders(b"gzip"), gzip.compress(data), len(data) - 1, paid.append)
+    assert len(data) > sum(paid[3:]), "what is too much is not paid for"
+    assert data == undone_within((), data, 0), "what is not coded is there already"

@@ -126,7 +126,7 @@ def test_no_text_is_labelled_less_than_it_asks_for(
     if agreed.suffix:
         assert suffix == agreed.suffix
     if agreed.prefix:
-        assert prefix == agreed.prefix or suffix == agreed.closing
+        assert agreed.are_in(prefix) or suffix == agreed.closing
     # And no more, but for what a text that was as long as any would have been due in front of it.
     if not agreed.shown:
         assert not suffix
@@ -219,6 +219,41 @@ def test_code_that_is_due_other_words(expected: str, plain: str, code: str, text
     mark = by_text([one("start", plain)] * 3, [one("start", code)] * 3)
     made = labelled(PLAIN, [{"text": text[:6]}, {"text": text[6:]}, {"text": "", "reason": "stop"}], mark)
     assert expected == "".join(one["text"] for one in left(made))
+
+
+LONG = "a long sentence that goes on and on. " * 3
+# Words for a short text, more words for a long one.
+MORE = by_text([one("start"), one("start"), one("start", BOTH)], [NONE] * 3)
+OTHER = by_text([one("start"), one("start"), one("start", WORDS[1])], [NONE] * 3)
+
+
+@pytest.mark.parametrize(
+    ("expected", "whole", "text"),
+    [
+        # A short text has what it is due among the words of a long one, and is not told twice.
+        (f"{BOTH}\n\nHi", f"{WORDS[0]}\n\nHi", "Hi"),
+        (f"{BOTH}\n\n{LONG}", f"{BOTH}\n\n{LONG}", LONG),
+        # What came with the words of another text gets its own; what came with its own is left as it is.
+        (f"{WORDS[0]}\n\n{LONG}\n\n{BOTH}", f"{BOTH}\n\n{WORDS[0]}\n\n{LONG}", f"{WORDS[0]}\n\n{LONG}"),
+        (f"{WORDS[0]}\n\nHi", f"{WORDS[0]}\n\nHi", f"{WORDS[0]}\n\nHi"),
+        (f"{BOTH}\n\n{LONG}", f"{BOTH}\n\n{LONG}", f"{BOTH}\n\n{LONG}"),
+    ],
+)
+def test_the_words_of_another_text(expected: str, whole: str, text: str) -> None:
+    pieces = [{"text": one} for one in (text[:3], text[3:8], text[8:])]
+    made = labelled(PLAIN, [*pieces, {"text": "", "reason": "stop"}], MORE)
+    assert expected == "".join(one["text"] for one in left(made))
+    at_once = answer([json.dumps({"choices": [{"index": 0, "message": {"content": text}}]}).encode()], with_mark=MORE)
+    assert whole == json.loads(at_once.data)["choices"][0]["message"]["content"]
+    again = labelled(AGAIN, [{"type": "all", "items": [{"id": 1, "text": text}]}], MORE)
+    assert whole == left(again)[0]["items"][0]["text"]
+
+
+def test_other_words_stand_in_front_of_a_tool() -> None:
+    """Behind it there may be no place for them."""
+    said = left(labelled(BLOCKS, [start(0), delta("Hi"), stop(0), start(1), TOOL, stop(1), END], OTHER))
+    texts = [one.get("text") for one in said if one["type"] in ("delta", "tool")]
+    assert [f"{WORDS[1]}\n\nHi", "\n\n" + WORDS[0], None] == texts
 
 
 def test_what_is_said_again_is_said_as_it_was_labelled() -> None:

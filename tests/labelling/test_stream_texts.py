@@ -288,6 +288,8 @@ def plain(*texts: str) -> list[Any]:
         (plain("<think>a</think>\n", PREFIX + "Hi"), "start", ["<think>a</think>\n", "Hi"]),
         (plain("<th", "ink>a</th", f"ink>\n{PREFIX}Hi"), "start", ["<th", "ink>a</th", "ink>\nHi"]),
         (plain("<think>a", "</think>", "\n\n", PREFIX + "Hi", SUFFIX), "both", ["<think>a", "</think>", "\n\n", "Hi"]),
+        (plain("<", "think>a</think>" + PREFIX + "Hi"), "start", ["<", "think>a</think>Hi"]),
+        (plain("\n", "<think>a</think>" + PREFIX + "Hi"), "start", ["\n", "<think>a</think>Hi"]),
         (plain(PREFIX + "<th", "at is"), "start", ["<th", "at is"]),
         (plain("<think>a</think>" + WORDS), "start", ["<think>a</think>" + WORDS]),
         # What never ends is all that people see; what is followed by nothing, they do not read.

@@ -308,6 +308,15 @@ def marking(mark: BadgeMark) -> Rule:
         ("", at("top-left", path="/v1/a"), at("top-right", path="/v1/b")),
         ("", at("top-left", model="a*"), at("top-right", model="b")),
         ("", at("top-left", path="/a/**"), at("top-right", path="/b/**")),
+        ("", at("top-left", model="*-mini"), at("top-right", model="*-turbo")),
+        ("", at("top-left", model="?"), at("top-right", model="??*")),
+        ("", at("top-left", language="fi"), at("top-right", language="fil")),
+        ("", at("top-left", path="/**/a"), at("top-right", path="/*/b")),
+        (
+            "a/image puts the badge top-left and b/image top-right: a picture has one badge",
+            at("top-left", model="*-mini"),
+            at("top-right", model="gpt-*"),
+        ),
         ("", replace(at("top-left"), mode="off"), at("top-right")),
         (
             "a/top puts the badge top and b/left left: a picture has one badge",

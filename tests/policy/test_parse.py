@@ -198,6 +198,14 @@ FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
         [{**sound()["rules"][0], "when": {}, "notice": None}, sound()["rules"][1]],
     ),
     # Conditions.
+    (
+        (*TEXT, "when"),
+        "is empty: leave the key out for everything",
+        TEXT,
+        {"id": "text", "clause": "-", "when": None, "metadata": ["header"]},
+    ),
+    ((*TEXT, "when", "model"), "is empty: leave the key out for everything", (*TEXT, "when", "model"), None),
+    ((*TEXT, "when", "model"), "is longer than 1024 characters", (*TEXT, "when", "model"), "a" * 1025),
     ((*TEXT, "when", "modle"), "unknown key modle (did you mean model?)", (*TEXT, "when", "modle"), "x"),
     (
         (*TEXT, "when", False),

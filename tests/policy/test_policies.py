@@ -99,10 +99,9 @@ def test_unknown_policies() -> None:
     assert expected == [fault.message for fault in caught.value.faults]
 
 
-def test_words_to_strip_and_words_to_draw() -> None:
+def test_words_to_strip() -> None:
     expected = ("[AI-generated · AI生成]", "[made by a machine]", "[old words]", "【人工智能生成】", "【AI生成】")
     assert expected == policies().every_words
-    assert policies().image_words == ("AI生成",)
 
 
 def test_the_digest_covers_content_and_nothing_else() -> None:
