@@ -85,9 +85,9 @@ def _table(settings: Settings) -> tuple[str, Path | None]:
 
 def _memory(settings: Settings, before: Service | None) -> Memory:
     total = settings.limits.total_memory
-    if before is not None and before.settings.limits.total_memory == total:
-        return before.memory
-    return Memory(total)
+    if before is None:
+        return Memory(total)
+    return before.memory if before.settings.limits.total_memory == total else Memory(total, before.memory)
 
 
 def _workshop(settings: Settings, before: Service | None) -> Workshop:

@@ -4,6 +4,8 @@ The law: what was taken is given back, once, however the exchange ends; who asks
 again later, before anything is spent on it.
 """
 
+from weakref import WeakSet
+
 RETRY_AFTER = 1  # seconds
 
 
@@ -12,24 +14,29 @@ class Overloaded(Exception):
 
 
 class Memory:
-    """Bytes of bodies held at one time, over all exchanges."""
+    """Bytes of bodies held at one time, over all exchanges: ``total``, of which those that are still under way with the
+    ``former`` memory, and with those before it, have taken their part."""
 
-    def __init__(self, total: int) -> None:
-        self._left = total
+    def __init__(self, total: int, former: "Memory | None" = None) -> None:
+        self._total = total
+        self._held = 0
+        # Each lives as long as somebody can take of it.
+        self._formers: WeakSet[Memory] = WeakSet() if former is None else WeakSet((former, *former._formers))
 
     def take(self, size: int) -> None:
         """Promise ``size`` bytes. Raises Overloaded where they are not left."""
-        if size > self._left:
+        if size > self.left:
             raise Overloaded("too many large bodies are under way")
-        self._left -= size
+        self._held += size
 
     def give(self, size: int) -> None:
         """Give back what was taken."""
-        self._left += size
+        self._held -= size
 
     @property
     def left(self) -> int:
-        return self._left
+        left = self._total - self._held
+        return left - sum([one._held for one in self._formers]) if self._formers else left
 
 
 class Lease:

@@ -149,6 +149,7 @@ def _measure(text: str, path: Path) -> None:
                 depth += 1
                 if depth > DEEPEST:
                     mark = event.start_mark
+                    assert mark is not None  # of what was read from a text
                     raise SourceError(path, mark.line + 1, mark.column + 1, f"more than {DEEPEST} levels deep")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1

@@ -27,6 +27,8 @@ __all__ = ["Watch"]
 # A file that was written less than this many nanoseconds ago can be written again within one tick of its clock: two
 # seconds on FAT, one on some network file systems. Its content is read in any case.
 RECENT: Final = 2_000_000_000
+# A larger file is refused by whoever reads it (see settings_font.py): what is in it need not be known.
+LARGEST: Final = 64 << 20
 ATTEMPTS: Final = 5
 
 _NOT_READ: Final = (("", "nothing was read yet"),)
@@ -115,6 +117,8 @@ class Watch:
             if known is not None and known[0] == now:
                 seen[file] = known
                 return known[1]
+            if found.st_size > LARGEST:
+                return f"too large: {now}"
             begun = time.time_ns()
             with file.open("rb") as content:
                 digest = hashlib.file_digest(content, "sha256").hexdigest()

@@ -99,7 +99,7 @@ def facts_to_try() -> list[Facts]:
         for deepfake in DEEPFAKE
         for informed in (False, True)
         for output in OUTPUTS
-        for tokens in (1, 199, 200)
+        for tokens in (1, 200, 201)
     ]
     return [*tried, Facts("text", wish="hide"), Facts("text", wish="show"), Facts("image", model="gpt-image-1")]
 

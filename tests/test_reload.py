@@ -16,6 +16,7 @@ import pytest
 import yaml
 from websockets.exceptions import InvalidStatus
 
+from proxy.bounds import Lease, Memory, Overloaded
 from proxy.record.exchange import Record
 from proxy.record.outcome import Outcome, State
 from proxy.service import Service
@@ -243,6 +244,24 @@ async def test_what_has_not_changed_is_taken_over() -> None:
         assert third.upstreams["models"] is not second.upstreams["models"]
         assert third.sockets["models"] is not second.sockets["models"]
         assert third.workshop is second.workshop
+
+
+def test_memory_that_earlier_exchanges_hold_is_not_promised_again() -> None:
+    first = Memory(100)
+    one = Lease(first)
+    one.take(60)
+    second = Memory(80, first)
+    third = Memory(200, second)
+    two = Lease(second)
+    two.take(20)
+    assert (40, 0, 120) == (first.left, second.left, third.left)
+    with pytest.raises(Overloaded):
+        two.take(1)
+    one.take(40)  # it has what it was promised when it began
+    assert 80 == third.left
+    one.end()
+    two.end()
+    assert (100, 80, 200) == (first.left, second.left, third.left)
 
 
 async def test_what_takes_a_restart_is_told_and_the_rest_comes_into_force(caplog: pytest.LogCaptureFixture) -> None:

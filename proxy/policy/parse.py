@@ -158,8 +158,6 @@ def _rules(reader: Reader, value: object, requires: str, stance: Mapping[str, An
 
 def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapping[str, Any]) -> Rule:
     pairs = reader.mapping(value, path, required=RULE_KEYS, optional=RULE_OPTIONS)
-    if isinstance(value, dict) and value.get("when", {}) is None:
-        reader.fault((*path, "when"), "is empty: leave the key out for everything")
     when = read_when(reader, pairs.get("when", {}), (*path, "when"))
     kinds = dict(when).get("kind", KINDS)
     notice: NoticeTerms | None = None
@@ -175,7 +173,6 @@ def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapp
         reader.fault(path, "the rule asks for nothing: give a notice or metadata, or say metadata: [] if that is meant")
     if "convert" in pairs and kinds != ("image",):
         reader.fault((*path, "convert"), "only pictures are converted: say when: {kind: image}")
-    forced = pairs.get("upstream_watermark", "")
     return Rule(
         id=_id(reader, pairs["id"], (*path, "id")) if "id" in pairs else "",
         when=when,
@@ -185,7 +182,8 @@ def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapp
         convert=_set(reader, pairs.get("convert", []), (*path, "convert"), Convertible),
         mode=mode,
         needs=_set(reader, pairs.get("needs", []), (*path, "needs"), Layer),
-        upstream_watermark=bool(forced) and reader.choice(forced, (*path, "upstream_watermark"), ["force"]) == forced,
+        upstream_watermark="upstream_watermark" in pairs
+        and reader.choice(pairs["upstream_watermark"], (*path, "upstream_watermark"), ["force"]) == "force",
         **_stance(reader, pairs, path, stance),
     )
 

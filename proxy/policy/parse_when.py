@@ -18,9 +18,6 @@ LONGEST_PATTERN = 1024  # characters
 def read_when(reader: Reader, value: object, path: Path, known: Iterable[str] = FACTS) -> When:
     """``{fact: value or list of values}``, of the facts ``known``."""
     pairs = reader.mapping(value, path, optional=known)
-    # A key with nothing behind it would mean everything, which its writer hardly meant.
-    for name in [name for name, member in value.items() if member is None] if isinstance(value, dict) else ():
-        reader.fault((*path, name), "is empty: leave the key out for everything")
     when = tuple((name, _patterns(reader, name, member, (*path, name))) for name, member in pairs.items())
     asked = dict(when)
     kinds = asked.get("kind", ())

@@ -79,6 +79,10 @@ class Reader:
             for key in required:
                 if pairs.get(key) is None:
                     self.fault((*path, key) if key in pairs else path, f"the key {key} is missing")
+            for key in optional:
+                if key in pairs and pairs[key] is None:
+                    # Its writer may have meant anything: what stands below it may be indented too little.
+                    self.fault((*path, key), "is empty: give a value, or leave the key out")
         return {key: pairs[key] for key in known if pairs.get(key) is not None}
 
     def pairs(self, value: object, path: Path) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from proxy.policy.vocabulary import Fact
 __all__ = ["Sieve"]
 
 _MOST_VALUES: Final = 4096
-_LONGEST_VALUE: Final = 512  # characters of a value that is remembered: a client may name a model with a megabyte
+_LONGEST_VALUE: Final = 512  # characters of a value that is remembered beside others: a path may have 64 KiB
 # A piece is looked up by its first characters, as many of them as one of these numbers: so a value is gone through a
 # few times and no more.
-_WORTH_CUTTING: Final = 16  # characters of a value for each piece that is looked for
 _LENGTHS: Final = (16, 8, 4, 2, 1)
+_WORTH_CUTTING: Final = 16  # characters of a value for each piece that is looked for
 
 _Held = tuple[Match, int]  # a pattern, and the rules that it lets through, as bits
 
@@ -50,6 +50,7 @@ class Sieve:
             else:
                 self._file(pattern, (fact.match(pattern), _bits(rules)))
         self._known: dict[str, int] = {}
+        self._long = ""  # the only long value that is remembered: one exchange asks about it many times
         self._outcomes: dict[int, int] = {}
         self._rules: dict[int, int] = {}
         self._next = 0
@@ -60,10 +61,12 @@ class Sieve:
         known = self._known.get(value)
         if known is None:
             known = self._outcome(self._let_through(self._fact.plain(value)))
-            if len(value) <= _LONGEST_VALUE:
-                if len(self._known) >= _MOST_VALUES:
-                    self._known.clear()
-                self._known[value] = known
+            if len(value) > _LONGEST_VALUE:
+                self._known.pop(self._long, None)
+                self._long = value
+            elif len(self._known) >= _MOST_VALUES:
+                self._known.clear()
+            self._known[value] = known
         return known
 
     def rules(self, outcome: int) -> int:

@@ -121,7 +121,9 @@ def test_what_may_come_of_a_request(expected: set[str], machine: Machine | None)
     ]
     made = terms({"text": decision_of(rules), "image": badge(metadata=("xmp",))}, "")
     assert made.by_text is not None
-    assert expected | {"statement"} == made.beside["image"].union(*(one.carriers for one in made.by_text.of_any(machine)))
+    assert expected | {"statement"} == made.beside["image"].union(
+        *(one.carriers for one in made.by_text.of_any(machine))
+    )
 
 
 def test_the_label_holds_whatever_a_text_may_ask_for() -> None:

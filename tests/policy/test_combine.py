@@ -313,7 +313,7 @@ def marking(mark: BadgeMark) -> Rule:
         ("", at("top-left", language="fi"), at("top-right", language="fil")),
         ("", at("top-left", path="/**/a"), at("top-right", path="/*/b")),
         (
-            "a/image puts the badge top-left and b/image top-right: a picture has one badge",
+            "a/top-left puts the badge top-left and b/top-right top-right: a picture has one badge",
             at("top-left", model="*-mini"),
             at("top-right", model="gpt-*"),
         ),

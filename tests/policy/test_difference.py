@@ -41,7 +41,7 @@ def found(old: Rules, new: Rules, *known: Facts) -> Differences:
 
 
 def changed(rule: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    return {**rule, **keys}
+    return {key: value for key, value in {**rule, **keys}.items() if value is not None}
 
 
 CHANGES: dict[str, tuple[Rules, Rules, list[Change]]] = {

@@ -195,16 +195,19 @@ FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
         (*IMAGE, "id"),
         "the rule image can never be reached: text always comes first",
         ("rules",),
-        [{**sound()["rules"][0], "when": {}, "notice": None}, sound()["rules"][1]],
+        [{"id": "text", "clause": "-", "metadata": []}, sound()["rules"][1]],
     ),
+    ((*TEXT, "upstream_watermark"), "must be force, not the truth value false", (*TEXT, "upstream_watermark"), False),
+    ((*TEXT, "notice"), "is empty: give a value, or leave the key out", (*TEXT, "notice"), None),
+    (("on_failure",), "is empty: give a value, or leave the key out", ("on_failure",), None),
     # Conditions.
     (
         (*TEXT, "when"),
-        "is empty: leave the key out for everything",
+        "is empty: give a value, or leave the key out",
         TEXT,
         {"id": "text", "clause": "-", "when": None, "metadata": ["header"]},
     ),
-    ((*TEXT, "when", "model"), "is empty: leave the key out for everything", (*TEXT, "when", "model"), None),
+    ((*TEXT, "when", "model"), "is empty: give a value, or leave the key out", (*TEXT, "when", "model"), None),
     ((*TEXT, "when", "model"), "is longer than 1024 characters", (*TEXT, "when", "model"), "a" * 1025),
     ((*TEXT, "when", "modle"), "unknown key modle (did you mean model?)", (*TEXT, "when", "modle"), "x"),
     (
