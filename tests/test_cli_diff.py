@@ -131,8 +131,11 @@ def test_a_policy_that_comes_or_goes() -> None:
 
 def test_two_single_policies_are_compared_whatever_they_are_called() -> None:
     write("mine.yaml", POLICY.replace("policy: own", "policy: mine").replace("clause: Art. 2", "clause: Art. 3"))
-    said = diff("old/policies/own.yaml", "mine.yaml")
-    assert (0, "all decisions are the same\n") == (said.exit_code, said.stdout)
+    # A copy that was laid aside, under a name that no policy can have.
+    write("own before.yaml", POLICY.replace("clause: Art. 2", "clause: Art. 4"))
+    for other in ("mine.yaml", "own before.yaml"):
+        said = diff("old/policies/own.yaml", other)
+        assert (0, "all decisions are the same\n") == (said.exit_code, said.stdout)
 
 
 def test_routes_are_a_part_of_what_a_request_meets() -> None:
