@@ -189,13 +189,21 @@ def _serve(settings: Settings, watch: Watch) -> None:
     try:
         server.run(sockets=[listener])
     finally:
-        _on_hang_up(signal.SIG_IGN)  # there is nothing to read again, and ending is under way
+        _hear_no_hang_up()  # there is nothing to read again, and ending is under way
 
 
 def _on_hang_up(do: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
     """What SIGHUP does: services are asked by it to read their configuration again. Windows has none."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, do)
+
+
+def _hear_no_hang_up() -> None:
+    """Keep SIGHUP away until the process has ended. Blocked, not ignored: Python complains of one that is on its way
+    while it comes to be ignored, and at the very end gives back the default, which is to die of it."""
+    _on_hang_up(lambda *_: None)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def _greet(settings: Settings, address: Listen) -> None:

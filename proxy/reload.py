@@ -38,6 +38,7 @@ class Reloader:
         self._watch = watch
         self._every = every
         self._asked = asyncio.Event()
+        self._pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
@@ -50,7 +51,11 @@ class Reloader:
             self._loop = None  # it closes, and whoever asks then is not heard
 
     def ask(self) -> None:
-        """Load now, edited or not; safe from any thread and from a signal's handler."""
+        """Load now, edited or not; safe from any thread and from a signal's handler, which more signals interrupt: who
+        asks again before the first is heard asks for nothing more."""
+        if self._pending:
+            return
+        self._pending = True
         if self._loop is None:
             self._asked.set()  # nobody waits for it yet
         else:
@@ -72,6 +77,7 @@ class Reloader:
                 await self._asked.wait()
         except TimeoutError:
             return False
+        self._pending = False  # first: who asks from here on is heard the next time
         self._asked.clear()
         return True
 
