@@ -10,11 +10,12 @@ from proxy.label.identifier import derived_id
 from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
 from proxy.labelling.errors import LabellingError
-from proxy.labelling.location import through_us
+from proxy.labelling.location import redirected
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
 from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, passes, unlabellable
 from proxy.labelling.request import Asked
+from proxy.labelling.terminal import MISSED
 from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.pictures import Pictures, apart
 from proxy.policy.decision import Decision
@@ -120,11 +121,7 @@ class Answer:
         """A redirection: its head alone, and it must lead back to us."""
         route, headers = self._claim.route, fields.relabelled(self._response.head.headers)
         assert route is not None
-        url = route.upstream.url
-        headers = [
-            (name, through_us(value, url)) if name in (b"location", b"content-location") else (name, value)
-            for name, value in headers
-        ]
+        headers = redirected(headers, route.upstream.url)
         await self._account.settle(Outcome.PASSED, "a redirection", status=self._status)
         await self._client.start(self._status, [*headers, (b"content-length", b"0")])
         await self._client.finish()
@@ -218,10 +215,9 @@ class Answer:
         """Raises Truncated where the connection's end alone says that the stream is whole, and the stream does not."""
         assert plan.terminal is not None
         assert self._claim.route is not None
-        head = self._response.head
-        framed = head.value(b"transfer-encoding") or head.value(b"content-length")
-        if not framed and not plan.terminal.seen and self._claim.route.upstream.transport == "http1":
-            raise Truncated("the upstream ended the connection before the stream's last record")
+        framed = self._response.head.is_framed or self._claim.route.upstream.transport != "http1"
+        if not framed and not plan.terminal.seen:
+            raise Truncated(MISSED)
 
     async def _emit(self, pieces: Sequence[Piece], plan: Label) -> None:
         """Send the pieces, in order: Work is done when its turn comes, and what stands behind it waits."""

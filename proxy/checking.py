@@ -86,18 +86,22 @@ def check(path: Path, before: PolicySet | None = None, *, secrets: bool = True) 
             return _dialects(there)
 
 
-def policies_at(path: Path) -> PolicyFolder:
+def policies_at(path: Path, *, laid_aside: bool = False) -> PolicyFolder:
     """The policies that people mean by a path: a configuration's, those of a folder, or one. SourceError where there is
-    nothing, or something else."""
+    nothing, or something else. ``laid_aside``: the file of one may be a copy, which is called anything."""
     what, there = what_is(path)
     if what == "dialects":
         raise SourceError(path, 1, 1, "there are dialects here, and no policies")
-    return _read(policy_folder(read(there).data, there.parent) if what == "configuration" else there)
+    if what == "configuration":
+        return _read(policy_folder(read(there).data, there.parent))
+    return _read(there, laid_aside=laid_aside)
 
 
-def _read(path: Path, font: bytes | None = None) -> PolicyFolder:
+def _read(path: Path, font: bytes | None = None, *, laid_aside: bool = False) -> PolicyFolder:
     """The policies of a folder, or the one in a file."""
-    return PolicyFolder(path.parent, font, [path]) if path.is_file() else PolicyFolder(path, font)
+    if path.is_file():
+        return PolicyFolder(path.parent, font, [path], laid_aside=laid_aside)
+    return PolicyFolder(path, font)
 
 
 def _configuration(path: Path, before: PolicySet | None, *, secrets: bool) -> Checked:

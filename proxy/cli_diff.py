@@ -21,17 +21,14 @@ from proxy.checking import policies_at, what_is
 from proxy.cli_endings import MISUSED, end
 from proxy.policy.decision import Decision
 from proxy.policy.difference import Change, Differences, asked_by, differences
-from proxy.policy.errors import PolicyError
 from proxy.policy.facts import Facts
 from proxy.policy.lost_words import lost_words
 from proxy.policy.model import Policy
-from proxy.policy.parse import parse
 from proxy.policy.policies import PolicySet, Rules
 from proxy.policy.vocabulary import When
 from proxy.settings import Settings, SettingsError, load
-from proxy.settings_faults import placed
 from proxy.settings_parts import Route
-from proxy.source import SourceError, read
+from proxy.source import SourceError
 
 __all__ = ["diff"]
 
@@ -98,15 +95,7 @@ def _named(what: str) -> str:
 
 
 def _sound(path: Path) -> PolicySet:
-    if path.is_file():  # a copy that was laid aside may be called anything
-        source = read(path)
-        name = source.data.get("policy") if isinstance(source.data, dict) else None
-        try:
-            policy = parse(source.data, name if isinstance(name, str) else path.stem)
-        except PolicyError as error:
-            raise SettingsError(placed(source, error.faults)) from None
-        return PolicySet({policy.id: policy})
-    folder = policies_at(path)
+    folder = policies_at(path, laid_aside=True)
     if folder.fault or folder.errors:
         raise SettingsError([*filter(None, [folder.fault]), *folder.errors])
     return folder.set

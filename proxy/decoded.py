@@ -6,8 +6,8 @@ does is corrupt, never short.
 
 from proxy.account import Account
 from proxy.bounds import Lease
-from proxy.labelling.coding import Decoder, decoders, undone
-from proxy.labelling.errors import Blocked, LabellingError, Swollen
+from proxy.labelling.coding import Decoder, decoders, undone_piece
+from proxy.labelling.errors import LabellingError
 from proxy.upstream import Response
 
 
@@ -61,12 +61,8 @@ class Decoded:
             self._lease.take(len(data))
 
     def _undone(self, data: bytes) -> bytes:
-        """What ``data`` decodes to. Raises Blocked for a bomb: what it holds can neither be labelled nor passed on."""
         self._account.bytes_in += len(data)
-        try:
-            return undone(self._chain, data, self._limit)
-        except Swollen:
-            raise Blocked(f"a piece of the answer decodes to more than {self._limit} bytes") from None
+        return undone_piece(self._chain, data, self._limit)
 
     def _end(self) -> None:
         for one in self._chain:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 
 from proxy.bounds import Lease, Overloaded
 from proxy.client import Client
-from proxy.labelling.coding import Decoder, decoders, undone
-from proxy.labelling.errors import Blocked, CodingError, LabellingError, Swollen
+from proxy.labelling.coding import Decoder, decoders, undone_piece
+from proxy.labelling.errors import Blocked, CodingError, LabellingError
 from proxy.labelling.headers import joined
-from proxy.labelling.location import linked, through_us
+from proxy.labelling.location import linked, redirected
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import ResponseHead
 from proxy.labelling.observer import Observer, Seen
 from proxy.labelling.plan import STREAMS, framing, is_bare, label, passes, unlabellable
 from proxy.labelling.request import Asked, asks_for_ciphertext
+from proxy.labelling.terminal import MISSED
 from proxy.pictures import apart
 from proxy.policy.decision import Decision
 from proxy.record.outcome import Outcome
@@ -116,9 +117,7 @@ class Look:
         if why:
             self._know(Seen(Outcome.ERROR_RESPONSE if head.status >= 400 else Outcome.PASSED, why))
         elif is_bare(head):
-            for name, value in head.headers:
-                if name in (b"location", b"content-location"):
-                    through_us(value, url)
+            redirected(head.headers, url)
             self._know(Seen(Outcome.PASSED, "a redirection"))
         elif coded:
             self._cannot(CIPHERTEXT)
@@ -135,7 +134,7 @@ class Look:
         self._know(observer.seen())
 
     def _take(self, data: bytes) -> None:
-        data = _undone(self._chain, data, self._service.bounds.whole_body)
+        data = undone_piece(self._chain, data, self._service.bounds.whole_body)
         self._size += len(data)
         if self._whole:
             self._lease.take(len(data))
@@ -182,8 +181,7 @@ class Look:
             return
         self._observer.end()
         if self._says_nothing_of_its_end and not self._observer.concluded:
-            why = "the upstream ended the connection before the stream's last record"
-            self._know(Seen(Outcome.TRUNCATED, why))
+            self._know(Seen(Outcome.TRUNCATED, MISSED))
         else:
             self._know(self._observer.seen())
 
@@ -191,19 +189,10 @@ class Look:
     def _says_nothing_of_its_end(self) -> bool:
         """Whether the connection's end alone says that the answer is whole."""
         assert self._claim.route is not None
-        framed = self._head.value(b"transfer-encoding") or self._head.value(b"content-length")
-        return not framed and self._claim.route.upstream.transport == "http1"
+        return not self._head.is_framed and self._claim.route.upstream.transport == "http1"
 
     def _mark(self) -> Mark:
         service, route = self._service, self._claim.route
         assert route is not None
         language = self._client.field(b"accept-language").decode("latin-1")
         return mark(service.operator, service.terms(self._decisions, language, route), self._identifier)
-
-
-def _undone(chain: tuple[Decoder, ...], data: bytes, limit: int) -> bytes:
-    """What ``data`` decodes to. Raises Blocked for more than ``limit`` bytes, as labelling would."""
-    try:
-        return undone(chain, data, limit)
-    except Swollen:
-        raise Blocked(f"a piece of the answer decodes to more than {limit} bytes") from None

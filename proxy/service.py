@@ -49,6 +49,7 @@ _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 
 # What a client asks for of the notice that people see, where rules let it.
 _NOTICE = b"countermark-notice"
+_LANGUAGE = b"accept-language"
 _WISHES: dict[bytes, Wish] = {b"show": "show", b"hide": "hide"}
 
 log = logging.getLogger("countermark")
@@ -139,7 +140,7 @@ class Service:
         assert dialect is not None
         rules, upstream = route.rules, route.upstream.name
         tenant = self._tenant_as_asked(asker) if rules.asks("tenant") else ""
-        language = preferred(_language(asker)) if rules.asks("language") else ""
+        language = preferred(_bounded(asker.field(_LANGUAGE).decode("latin-1"))) if rules.asks("language") else ""
         deepfake = self._deepfake(route, asker) if rules.asks("deepfake") else "unknown"
         wish = _WISHES.get(asker.field(_NOTICE).strip().lower(), "") if rules.asks("wish") else ""
         circumstances = streaming, tenant, language, asked.informed, deepfake, wish
@@ -155,8 +156,7 @@ class Service:
 
         ``language``: an Accept-Language value; one that is longer than any honest one says nothing.
         """
-        if len(language) > _LONGEST_LANGUAGE:
-            language = ""
+        language = _bounded(language)
         key: tuple[object, ...] = (*decisions, *map(id, decisions.values()), language, id(route))
         known = self._terms.get(key)
         if known is None:
@@ -245,10 +245,9 @@ class Service:
             self.ledger.close()
 
 
-def _language(asker: Client) -> str:
-    """The Accept-Language value; one that is longer than any honest one says nothing."""
-    language = asker.field(b"accept-language")
-    return language.decode("latin-1") if len(language) <= _LONGEST_LANGUAGE else ""
+def _bounded(language: str) -> str:
+    """An Accept-Language value; one that is longer than any honest one says nothing."""
+    return language if len(language) <= _LONGEST_LANGUAGE else ""
 
 
 def _trace_id(traceparent: bytes) -> str:

@@ -31,11 +31,15 @@ class PolicyFolder:
     """The policies of one folder, or of these ``files`` in it, and all that is wrong with them, the words included that
     ``font`` cannot draw; None looks at no words.
 
+    Where they were ``laid_aside``, each is called what it says it is, else what its file is called.
     ``names`` are those of the files, sound or not; ``errors`` have their places; ``fault`` is about the folder itself.
     """
 
-    def __init__(self, path: Path, font: bytes | None, files: Sequence[Path] | None = None) -> None:
+    def __init__(
+        self, path: Path, font: bytes | None, files: Sequence[Path] | None = None, *, laid_aside: bool = False
+    ) -> None:
         self._font = font
+        self._laid_aside = laid_aside
         self._path = path
         self.errors: list[SourceError] = []
         self.fault = ""
@@ -107,13 +111,18 @@ class PolicyFolder:
             self.errors.append(error)
             return
         try:
-            policy = parse(source.data, file.stem)
+            policy = parse(source.data, self._name(source))
         except PolicyError as error:
             self.errors += placed(source, error.faults)
             return
-        self._read[file.stem] = policy, source
+        self._read[policy.id] = policy, source
         if self._font is not None:
             self.errors += placed(source, _glyph_faults(policy, self._font))
+
+    def _name(self, source: Source) -> str:
+        """What the policy in a file is called."""
+        said = source.data.get("policy") if self._laid_aside and isinstance(source.data, dict) else None
+        return said if isinstance(said, str) else source.path.stem
 
 
 def route_faults(data: Any, policies: PolicyFolder) -> Iterator[Fault]:

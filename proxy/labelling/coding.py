@@ -11,7 +11,7 @@ from typing import Protocol
 
 import brotli
 
-from proxy.labelling.errors import CodingError, LabellingError, Swollen
+from proxy.labelling.errors import Blocked, CodingError, LabellingError, Swollen
 
 if sys.version_info >= (3, 14):  # pragma: no cover
     from compression.zstd import ZstdDecompressor, ZstdError
@@ -70,6 +70,15 @@ def undone(chain: tuple[Decoder, ...], data: bytes, limit: int, take: Callable[[
             take(len(piece))
         parts.append(piece)
     return b"".join(parts)
+
+
+def undone_piece(chain: tuple[Decoder, ...], data: bytes, limit: int) -> bytes:
+    """What one piece of an answer decodes to. Raises CodingError, and Blocked for a bomb: what decodes to more than
+    ``limit`` bytes can neither be labelled nor passed on."""
+    try:
+        return undone(chain, data, limit)
+    except Swollen:
+        raise Blocked(f"a piece of the answer decodes to more than {limit} bytes") from None
 
 
 def _decoder(name: bytes) -> Decoder:

@@ -11,6 +11,7 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.message import Headers
 
 _USUAL = {"http": 80, "https": 443}
+_LEADING = (b"location", b"content-location")
 
 
 def through_us(location: bytes, upstream: str) -> bytes:
@@ -23,6 +24,11 @@ def through_us(location: bytes, upstream: str) -> bytes:
     text = location.decode("latin-1")
     rest = _behind(text, upstream)
     return location if rest is None else rest.encode("latin-1")
+
+
+def redirected(headers: Headers, upstream: str) -> Headers:
+    """The fields of a redirection, leading to us. Raises LabellingError as ``through_us`` does."""
+    return [(name, through_us(value, upstream) if name in _LEADING else value) for name, value in headers]
 
 
 def link(url: str, upstream: str, public: str | None) -> str:

@@ -31,6 +31,11 @@ class ResponseHead(NamedTuple):
     status: int
     headers: Headers
 
+    @property
+    def is_framed(self) -> bool:
+        """Whether it says where the body ends; else the connection's end does (RFC 9112 section 6.3)."""
+        return bool(self.value(b"transfer-encoding") or self.value(b"content-length"))
+
     def value(self, name: bytes) -> bytes:
         """The first value of the field ``name`` (in lower case), or empty bytes where it is absent."""
         return value(self.headers, name)

@@ -9,9 +9,11 @@ and no word of a model's.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Final
 
 from proxy.labelling.transform import Conclude, Piece
 
+MISSED: Final = "the upstream ended the connection before the stream's last record"
 _TAIL = 16  # bytes more than a marker has: the line end in front of it, and white space
 
 
