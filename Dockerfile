@@ -10,7 +10,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE config.yaml ./
 COPY policies policies
 COPY proxy proxy
-RUN pip wheel --no-cache-dir --wheel-dir /wheels ".[aws]"
+RUN pip wheel --no-cache-dir --wheel-dir /wheels ".[aws,postgres]"
 
 FROM python:3.13-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
@@ -18,7 +18,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin countermark \
     && mkdir /etc/countermark && chown 10001:10001 /etc/countermark
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links=/wheels "countermark[aws]"
+    pip install --no-cache-dir --no-index --find-links=/wheels "countermark[aws,postgres]"
 USER 10001:10001
 WORKDIR /etc/countermark
 VOLUME /etc/countermark

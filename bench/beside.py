@@ -27,8 +27,16 @@ EVERY = 0.005  # seconds between tokens
 
 async def endpoint(port: int, side: int) -> None:
     """Tokens without end, or, where ``side`` is given, a picture: a process that copies one is late with the others."""
-    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"}
-    token = {**head, "choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": None}]}
+    head = {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "m",
+    }
+    token = {
+        **head,
+        "choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": None}],
+    }
     record = f"data: {json.dumps(token)}\n\n".encode()
     picture = b64encode(encoded(photo(side, side), "PNG", compress_level=1)) if side else b""
     answer = b'{"created": 1, "data": [{"b64_json": "%b"}]}' % picture
@@ -93,7 +101,11 @@ def picture(port: int) -> tuple[int, float]:
 def said(gaps: list[float]) -> str:
     """The gaps in words."""
     found = sorted(gaps)
-    shown = [statistics.median(found), *(found[int(len(found) * share)] for share in (0.99, 0.999)), found[-1]]
+    shown = [
+        statistics.median(found),
+        *(found[int(len(found) * share)] for share in (0.99, 0.999)),
+        found[-1],
+    ]
     return "median {:.1f}, 99 % {:.1f}, 99.9 % {:.1f}, most {:.1f} ms".format(*shown) + f" ({len(found)} tokens)"
 
 
@@ -143,7 +155,15 @@ def main() -> None:
         )
         started = [
             subprocess.Popen(
-                [sys.executable, __file__, "--endpoint", str(number), "--side", str(side)], stdout=subprocess.PIPE
+                [
+                    sys.executable,
+                    __file__,
+                    "--endpoint",
+                    str(number),
+                    "--side",
+                    str(side),
+                ],
+                stdout=subprocess.PIPE,
             )
             for number, side in ((tokens_port, 0), (pictures_port, given.side))
         ]

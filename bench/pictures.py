@@ -61,7 +61,13 @@ def picture(data: bytes) -> Picture:
     """A picture of an answer, as the proxy has it."""
     decision = Decision(ImageNotice(Words((("zh", "AI生成"),))), frozenset({"xmp"}))
     agreed = terms({"image": decision}, "")
-    return Picture(b64encode(data), "base64", "data[0]", 0, mark(Operator(ISSUER, "Bench", Notices(())), agreed, "0"))
+    return Picture(
+        b64encode(data),
+        "base64",
+        "data[0]",
+        0,
+        mark(Operator(ISSUER, "Bench", Notices(())), agreed, "0"),
+    )
 
 
 def labelled(asked: Picture) -> bytes:
@@ -100,18 +106,51 @@ def alone(rounds: int) -> None:
     cases: list[tuple[str, bytes, str, dict[str, Any]]] = [
         ("PNG 1024 x 1024 photo", encoded(photos, "PNG"), "PNG", {}),
         ("PNG 2048 x 2048 photo", encoded(photo(2048, 2048), "PNG"), "PNG", {}),
-        ("PNG 1024 x 1024 photo, alpha", encoded(photo(1024, 1024, "RGBA"), "PNG"), "PNG", {}),
-        ("JPEG 1024 x 1024 photo, q95", encoded(photos, "JPEG", quality=95), "JPEG", {"quality": 95}),
-        ("WebP 1024 x 1024 photo, q90", encoded(photos, "WEBP", quality=90), "WEBP", {"quality": 90}),
-        ("WebP 1024 x 1024 photo, lossless", encoded(photos, "WEBP", lossless=True), "WEBP", {"lossless": True}),
-        ("AVIF 1024 x 1024 photo, q80", encoded(photos, "AVIF", quality=80), "AVIF", {"quality": 80}),
-        ("TIFF 1024 x 1024 photo, deflate", encoded(photos, "TIFF", compression="tiff_adobe_deflate"), "TIFF", {}),
+        (
+            "PNG 1024 x 1024 photo, alpha",
+            encoded(photo(1024, 1024, "RGBA"), "PNG"),
+            "PNG",
+            {},
+        ),
+        (
+            "JPEG 1024 x 1024 photo, q95",
+            encoded(photos, "JPEG", quality=95),
+            "JPEG",
+            {"quality": 95},
+        ),
+        (
+            "WebP 1024 x 1024 photo, q90",
+            encoded(photos, "WEBP", quality=90),
+            "WEBP",
+            {"quality": 90},
+        ),
+        (
+            "WebP 1024 x 1024 photo, lossless",
+            encoded(photos, "WEBP", lossless=True),
+            "WEBP",
+            {"lossless": True},
+        ),
+        (
+            "AVIF 1024 x 1024 photo, q80",
+            encoded(photos, "AVIF", quality=80),
+            "AVIF",
+            {"quality": 80},
+        ),
+        (
+            "TIFF 1024 x 1024 photo, deflate",
+            encoded(photos, "TIFF", compression="tiff_adobe_deflate"),
+            "TIFF",
+            {},
+        ),
         ("GIF 512 x 512", encoded(photo(512, 512).quantize(), "GIF"), "GIF", {}),
     ]
     for name, data, form, options in cases:
         asked = picture(data)
         # JPEG is measured against decoding and encoding alone, as there is no faster way with Pillow.
-        theirs = least(partial(pillow, asked.data, form, form not in ("JPEG", "GIF"), **options), max(2, rounds // 3))
+        theirs = least(
+            partial(pillow, asked.data, form, form not in ("JPEG", "GIF"), **options),
+            max(2, rounds // 3),
+        )
         labelled(asked)  # the badge is drawn once for each size
         ours = least(partial(labelled, asked), rounds)
         row(name, ours, theirs, data, labelled(asked))
@@ -126,7 +165,10 @@ async def together(rounds: int) -> None:
             ("JPEG", encoded(photo(1024, 1024), "JPEG", quality=95)),
         ):
             asked = picture(data)
-            one, two = await _at_once(workshop, asked, 1, rounds), await _at_once(workshop, asked, 2, rounds)
+            one, two = (
+                await _at_once(workshop, asked, 1, rounds),
+                await _at_once(workshop, asked, 2, rounds),
+            )
             print(f"{name}: one {one:.1f} ms, two at once {two:.1f} ms: {two / one:.2f} times")
         print("the loop wakes late (ms): median, 99th per cent, most")
         print("  nothing else to do    ", await _lateness(asyncio.sleep(1)))

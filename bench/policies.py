@@ -46,7 +46,14 @@ def policy(count: int) -> Policy:
         )
         for n in range(count - 1)
     ]
-    rest = Rule("rest", (("kind", ("text",)),), "-", TextNotice(Words((("en", "[AI]"),))), frozenset(), "block")
+    rest = Rule(
+        "rest",
+        (("kind", ("text",)),),
+        "-",
+        TextNotice(Words((("en", "[AI]"),))),
+        frozenset(),
+        "block",
+    )
     return Policy("many", "Many", date.min, (), "", (*rules, rest), (), (), str(count))
 
 
@@ -60,14 +67,28 @@ def varied() -> Iterator[Facts]:
     chance = random.Random(7)  # noqa: S311  # made-up names
     while True:
         n = chance.randrange(1 << 40)
-        yield Facts("text", "openai.chat", f"v1/{n}/chat", f"m{n}-x", tenant=f"t{n}", language=f"l{n % 977}")
+        yield Facts(
+            "text",
+            "openai.chat",
+            f"v1/{n}/chat",
+            f"m{n}-x",
+            tenant=f"t{n}",
+            language=f"l{n % 977}",
+        )
 
 
 def known() -> Iterator[Facts]:
     """Clients that go through what the rules name."""
     return cycle(
         [
-            Facts("text", "openai.chat", f"tenants/{n}/chat", f"model-{n}", tenant=f"tenant-{n}", language="zh")
+            Facts(
+                "text",
+                "openai.chat",
+                f"tenants/{n}/chat",
+                f"model-{n}",
+                tenant=f"tenant-{n}",
+                language="zh",
+            )
             for n in range(10_000)
         ]
     )
@@ -90,7 +111,11 @@ def main() -> None:
     """Print the table."""
     print(f"{'':44}{'10 rules':>10}{'10,000':>10}")
     few, many = (PolicySet({"many": policy(count)}).rules(["many"]) for count in (10, 10_000))
-    for name, clients in (("the same few clients", steady), ("never the same twice", varied), ("all names", known)):
+    for name, clients in (
+        ("the same few clients", steady),
+        ("never the same twice", varied),
+        ("all names", known),
+    ):
         print(f"{name:44}{microseconds(few, clients()):10.2f}{microseconds(many, clients()):10.2f}")
     begun = time.perf_counter()
     tracemalloc.start()

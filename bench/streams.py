@@ -31,16 +31,34 @@ def _sse(*records: Any, named: bool = False) -> Iterator[bytes]:
 
 
 def chat(count: int) -> Iterator[bytes]:
-    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"}
+    head = {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "m",
+    }
     for number in range(count):
-        choice = {"index": 0, "delta": {"content": f" word{number}"}, "finish_reason": None}
+        choice = {
+            "index": 0,
+            "delta": {"content": f" word{number}"},
+            "finish_reason": None,
+        }
         yield from _sse({**head, "choices": [choice]})
-    yield from _sse({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, "[DONE]")
+    yield from _sse(
+        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        "[DONE]",
+    )
 
 
 def responses(count: int) -> Iterator[bytes]:
     part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": []}
-    item: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": []}
+    item: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [],
+    }
     answer: dict[str, Any] = {"id": "resp_1", "object": "response", "output": []}
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     text = "".join(f" word{number}" for number in range(count))
@@ -49,21 +67,47 @@ def responses(count: int) -> Iterator[bytes]:
         {"type": "response.created", "response": answer},
         {"type": "response.output_item.added", "output_index": 0, "item": item},
         {"type": "response.content_part.added", **place, "part": part},
-        *({"type": "response.output_text.delta", **place, "delta": f" word{n}", "logprobs": []} for n in range(count)),
+        *(
+            {
+                "type": "response.output_text.delta",
+                **place,
+                "delta": f" word{n}",
+                "logprobs": [],
+            }
+            for n in range(count)
+        ),
         {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
         {"type": "response.content_part.done", **place, "part": done},
-        {"type": "response.output_item.done", "output_index": 0, "item": {**item, "content": [done]}},
-        {"type": "response.completed", "response": {**answer, "output": [{**item, "content": [done]}]}},
+        {
+            "type": "response.output_item.done",
+            "output_index": 0,
+            "item": {**item, "content": [done]},
+        },
+        {
+            "type": "response.completed",
+            "response": {**answer, "output": [{**item, "content": [done]}]},
+        },
     ]
     for number, record in enumerate(records):
         yield from _sse({**record, "sequence_number": number}, named=True)
 
 
 def messages(count: int) -> Iterator[bytes]:
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": {},
+    }
     yield from _sse(
         {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "text", "text": ""},
+        },
         named=True,
     )
     for number in range(count):
@@ -71,7 +115,11 @@ def messages(count: int) -> Iterator[bytes]:
         yield from _sse({"type": "content_block_delta", "index": 0, "delta": delta}, named=True)
     yield from _sse(
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": count}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": count},
+        },
         {"type": "message_stop"},
         named=True,
     )
@@ -79,16 +127,26 @@ def messages(count: int) -> Iterator[bytes]:
 
 def gemini(count: int) -> Iterator[bytes]:
     for number in range(count):
-        candidate = {"content": {"parts": [{"text": f" word{number}"}], "role": "model"}, "index": 0}
+        candidate = {
+            "content": {"parts": [{"text": f" word{number}"}], "role": "model"},
+            "index": 0,
+        }
         yield f"data: {json.dumps({'candidates': [candidate]})}\r\n\r\n".encode()
-    last = {"content": {"parts": [{"text": "."}], "role": "model"}, "finishReason": "STOP", "index": 0}
+    last = {
+        "content": {"parts": [{"text": "."}], "role": "model"},
+        "finishReason": "STOP",
+        "index": 0,
+    }
     yield f"data: {json.dumps({'candidates': [last]})}\r\n\r\n".encode()
 
 
 def ollama(count: int) -> Iterator[bytes]:
     for number in range(count + 1):
-        message = {"role": "assistant", "content": f" word{number}" if number < count else ""}
-        yield json.dumps({"model": "m", "message": message, "done": number == count}).encode() + b"\n"
+        message = {
+            "role": "assistant",
+            "content": f" word{number}" if number < count else "",
+        }
+        yield (json.dumps({"model": "m", "message": message, "done": number == count}).encode() + b"\n")
 
 
 def dashscope(count: int) -> Iterator[bytes]:
@@ -106,9 +164,21 @@ STREAMS: dict[str, Stream] = {
     "openai.chat": ("/v1/chat/completions", SSE, {"stream": True}, "", chat),
     "openai.responses": ("/v1/responses", SSE, {"stream": True}, "", responses),
     "anthropic.messages": ("/v1/messages", SSE, {"stream": True}, "", messages),
-    "gemini.generate": ("/v1beta/models/m:streamGenerateContent", SSE, {}, "?alt=sse", gemini),
+    "gemini.generate": (
+        "/v1beta/models/m:streamGenerateContent",
+        SSE,
+        {},
+        "?alt=sse",
+        gemini,
+    ),
     "ollama.chat": ("/api/chat", "application/x-ndjson", {}, "", ollama),
-    "dashscope.text": ("/api/v1/services/aigc/text-generation/generation", SSE, {}, "", dashscope),
+    "dashscope.text": (
+        "/api/v1/services/aigc/text-generation/generation",
+        SSE,
+        {},
+        "",
+        dashscope,
+    ),
 }
 
 
@@ -183,8 +253,14 @@ async def measure(process: int, port: int, name: str, records: int, streams: int
             await take(port, prefix + path + query, json.dumps(body).encode())
         found[kind] = (_cpu(process) - before) / (streams * sent) * 1e6
         grown = _status(process, "VmHWM") - grown
-        print(f"{name:20} {kind:9} {found[kind]:7.1f} us a record, {grown:6} KiB more memory", flush=True)
-    print(f"{name:20} labelled / passed = {found['labelled'] / found['passed']:.2f}", flush=True)
+        print(
+            f"{name:20} {kind:9} {found[kind]:7.1f} us a record, {grown:6} KiB more memory",
+            flush=True,
+        )
+    print(
+        f"{name:20} labelled / passed = {found['labelled'] / found['passed']:.2f}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -211,7 +287,14 @@ def main() -> None:
             "ledger: 'off'\n",
             encoding="utf-8",
         )
-        again = [sys.executable, __file__, "--endpoint", str(upstream_port), "--records", str(given.records)]
+        again = [
+            sys.executable,
+            __file__,
+            "--endpoint",
+            str(upstream_port),
+            "--records",
+            str(given.records),
+        ]
         upstream = subprocess.Popen(again)
         proxy = subprocess.Popen([sys.executable, "-m", "proxy", "serve", "--config", str(config)], cwd=ROOT)
         try:

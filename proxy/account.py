@@ -14,6 +14,9 @@ from proxy.counts import Counts
 from proxy.ledger import Ledger, LedgerError
 from proxy.record.exchange import Item, Record
 from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome, State
+from proxy.trail import UNFOLLOWED, Trail
+
+_TOLD_AGAIN = ("trace_id", "model", "tenant", "subject", "grant")
 
 log = logging.getLogger("countermark")
 
@@ -27,12 +30,13 @@ class Account:
 
     ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are
     known from the request; they are not read where nothing is recorded. ``amiss`` is what policy asks for and the
-    answer goes without, in words, whatever becomes of the rest: it is no success then.
+    answer goes without, in words, whatever becomes of the rest: it is no success then. ``settled``: how it ended has
+    been said; ``recorded``: that is on disk.
     """
 
     __slots__ = (
         "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening",
-        "amiss", "at", "bytes_in", "bytes_out", "id", "settled",
+        "amiss", "at", "bytes_in", "bytes_out", "id", "recorded", "settled", "trail",
     )  # fmt: skip
 
     def __init__(
@@ -43,18 +47,25 @@ class Account:
         on_failure: Literal["block", "pass"],
         counts: Counts,
         facts: Mapping[str, Any],
+        trail: Trail = UNFOLLOWED,
     ) -> None:
         self.id = identifier
         self.at = at
         self.bytes_in = self.bytes_out = self._first_byte = 0
-        self.settled = False
+        self.settled = self.recorded = False
         self.amiss = ""
+        self.trail = trail
         self._ledger = ledger
         self._on_failure = on_failure
         self._counts = counts
         self._facts = facts
         self._begun = perf_counter_ns() if ledger is not None else 0
         self._opening: asyncio.Future[None] | None = None
+
+    def amend(self, facts: Mapping[str, Any]) -> None:
+        """Some of the facts are others than the request let expect."""
+        if self._ledger is not None:
+            self._facts = {**self._facts, **facts}
 
     def answered(self) -> None:
         """The upstream's response has begun."""
@@ -100,6 +111,7 @@ class Account:
         if self._ledger is None:
             self.settled = True
             self._counts.outcomes[outcome] += 1
+            self.trail.settled(outcome, reason, because, items)
             return
         record = Record(
             self.id,
@@ -117,23 +129,45 @@ class Account:
             **({**self._facts, "because": because} if because else self._facts),
         )
         self.settled = True
-        await self._kept(self._ledger.append(record))
+        self.recorded = await self._kept(self._ledger.append(record))
         self._counts.outcomes[outcome] += 1
+        self.trail.settled(outcome, reason, because, lambda: record.items)
+
+    def fingerprinted(self) -> Record:
+        """The entry that the fingerprints of a recorded answer go into, without its items: who asked, and for what, is
+        told again, to be found by both together."""
+        told = {name: self._facts[name] for name in _TOLD_AGAIN if name in self._facts}
+        return Record(self.id, at=self.at, state=State.FINGERPRINTED, streaming=self.is_open, **told)
+
+    @property
+    def records(self) -> bool:
+        """Whether a record is kept."""
+        return self._ledger is not None
 
     @property
     def is_open(self) -> bool:
         """Whether a first entry was written, to which another will belong."""
         return self._opening is not None
 
-    async def _kept(self, entry: "asyncio.Future[None]") -> None:
+    async def _kept(self, entry: "asyncio.Future[None]") -> bool:
+        since = self.trail.now()
         try:
             await entry
+            self.trail.spent("ledger", since)
+            if self._counts.losing:
+                self._counts.losing = False
+                log.warning("records are kept again; %d could not be", self._counts.unrecorded)
+            return True
         except LedgerError as error:
             self._counts.unrecorded += 1
-            log.error("a record could not be kept: %s", error)
-            if self._on_failure == "block":
+            if not self._counts.losing:  # a full disk must not fill with lines that say so
+                self._counts.losing = True
+                log.error("records cannot be kept: %s", error)
+            # Who got content without a notice by a grant must be known (Measures, Art. 9), whatever else may pass.
+            if self._on_failure == "block" or self._facts.get("grant"):
                 self._counts.outcomes[Outcome.BLOCKED] += 1
                 raise Unrecorded("the record of this answer could not be kept") from None
+            return False
 
 
 def _heard(entry: "asyncio.Future[None]") -> None:

@@ -19,8 +19,9 @@ from proxy.labelling.terminal import MISSED
 from proxy.labelling.transform import Conclude, Piece, Work, plain
 from proxy.pictures import Pictures, apart
 from proxy.policy.decision import Decision
+from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
-from proxy.service import Claim, Service
+from proxy.service import UNGRANTED, Claim, Service
 from proxy.upstream import Response, Truncated
 
 _SHORT = 1 << 20  # bytes of a response that is read before its record is written
@@ -62,7 +63,7 @@ class Answer:
         self._status = response.head.status
         self._headers: Headers = []
         self._body = Decoded(response, account, lease, service.bounds.whole_body)
-        self._pictures = Pictures(service, claim, asked, lease)
+        self._pictures = Pictures(service, claim, asked, lease, account.trail)
 
     async def send(self) -> None:
         """Send the answer. Raises what the relay's table names."""
@@ -85,10 +86,13 @@ class Answer:
             plan = unlabellable(self._mark(self._account.id), str(error))
         else:
             plan, begun = await self._plan()
-        if plan.terminal is None:
-            await self._whole(plan, begun)
-        else:
-            await self._stream(plan, begun)
+        try:
+            if plan.terminal is None:
+                await self._whole(plan, begun)
+            else:
+                await self._stream(plan, begun)
+        finally:
+            self._fingerprint(plan)
 
     async def _pass(self, why: str) -> None:
         """Nothing in it needs a label: send it on, a short one whole, any other as it comes."""
@@ -97,6 +101,8 @@ class Answer:
         # What a GET would get is another body than the upstream's, so nothing is said of the upstream's bytes.
         changed = self._client.head.method == "HEAD" and acts(self._decisions)
         headers = (fields.relabelled if changed else fields.passed)(response.head.headers)
+        if self._service.leans_on_grant(self._claim, self._decisions):
+            headers = fields.unshared(headers)
         length = response.head.value(b"content-length")
         if length and int(length) <= _SHORT:
             parts: list[bytes] = []
@@ -137,9 +143,11 @@ class Answer:
             if self._cannot:
                 raise LabellingError(self._cannot)
             await self._body.begin(begun)
+            self._account.trail.told()
             framed = framing(claim.dialect, self._response.head, b"".join(begun))
             if (framed in STREAMS) is not asked.streaming:
                 self._decisions = self._service.decide(claim, asked, self._client, streaming=framed in STREAMS)
+                self._account.amend(self._service.grant(self._client, claim, self._decisions))
             identifier = self._account.id
             if claim.match.stored and framed not in STREAMS and framed != "lines":
                 # It is read to its end before it is labelled: its id is made from all of its bytes.
@@ -164,7 +172,8 @@ class Answer:
     # A whole answer: read, labelled, recorded, sent.
 
     async def _whole(self, plan: Label, begun: bytes) -> None:
-        pieces = [*plan.guard.feed(begun)] if begun else []
+        feed, end = (self._account.trail.timed("metadata", one) for one in (plan.guard.feed, plan.guard.end))
+        pieces = [*feed(begun)] if begun else []
         size = len(begun)
         while not plan.done.failure:
             data = await self._body.next()
@@ -172,23 +181,24 @@ class Answer:
                 break
             size += len(data)
             self._lease.take(len(data))
-            pieces += plan.guard.feed(data)
+            pieces += feed(data)
         else:
             await self._unlabelled(plan, pieces)
             return
-        pieces += await apart(size, plan.guard.end)
+        pieces += await apart(size, end)
         body = await self._pictures.whole(pieces, plan)
-        headers = fields.retyped(self._headers, plan.done.media_type) + self._ours(plan)
+        headers = fields.retyped(self._told(plan), plan.done.media_type)
         headers.append((b"content-length", b"%d" % len(body)))
         self._account.bytes_out = len(body)
-        await self._settle(plan)
+        # The hashes of long texts take their time.
+        await self._settle(plan, await apart(size, plan.done.items) if self._account.records else None)
         await self._client.start(self._status, headers)
         await self._client.finish(body)
 
     async def _unlabelled(self, plan: Label, pieces: Sequence[Piece]) -> None:
         """Labelling has failed and policy lets the answer pass: what is here leaves, and the rest as it comes."""
         await self._settle(plan)
-        await self._client.start(self._status, self._headers + self._ours(plan))
+        await self._client.start(self._status, self._told(plan))
         for piece in pieces:
             await self._client.send(piece.raw if isinstance(piece, Work) else plain(piece))
         while (data := await self._body.next()) is not None:
@@ -199,11 +209,13 @@ class Answer:
 
     async def _stream(self, plan: Label, begun: bytes) -> None:
         self._account.open()
+        self._account.trail.streams()
+        feed = self._account.trail.timed("metadata", plan.guard.feed)
         if not self._response.head.value(b"x-accel-buffering"):
             self._headers.append((b"x-accel-buffering", b"no"))  # a buffering front end would hold the tokens back
         data: bytes | None = begun
         while data is not None:
-            await self._emit(plan.guard.feed(data), plan)
+            await self._emit(feed(data), plan)
             data = await self._body.next()
         await self._emit(plan.guard.end(), plan)
         self._check_end(plan)
@@ -253,20 +265,31 @@ class Answer:
         """Send the head, once, when the first entry is on disk."""
         if not self._client.started:
             await self._account.opened()
-            await self._client.start(self._status, self._headers + self._ours(plan))
+            await self._client.start(self._status, self._told(plan))
 
-    async def _settle(self, plan: Label) -> None:
+    async def _settle(self, plan: Label, items: tuple[Item, ...] | None = None) -> None:
         outcome, reason = plan.done.outcome()
         because = plan.done.because
         if because:
             others = [one.because for kind, one in self._decisions.items() if kind != "text"]
             because = tuple(dict.fromkeys((*because, *(reason for one in others for reason in one))))
-        await self._account.settle(outcome, reason, status=self._status, items=plan.done.items, because=because)
+        if plan.done.mark.terms.granted and not plan.done.granted:
+            self._account.amend(UNGRANTED)
+        made = plan.done.items if items is None else lambda: items
+        await self._account.settle(outcome, reason, status=self._status, items=made, because=because)
 
-    def _ours(self, plan: Label) -> Headers:
-        return fields.ours(
+    def _fingerprint(self, plan: Label) -> None:
+        """The answer has left and is recorded: have made what its texts can be found by when they were edited."""
+        fingerprints, account = self._service.fingerprints, self._account
+        if fingerprints is not None and account.recorded and (texts := plan.done.texts()):
+            fingerprints.take(account.fingerprinted(), texts)
+
+    def _told(self, plan: Label) -> Headers:
+        """The response's fields, with those of ours."""
+        headers = fields.unshared(self._headers) if plan.done.granted else self._headers
+        return headers + fields.ours(
             plan.done,
-            self._headers,
+            headers,
             model=self._asked.model,
             policy=self._service.policy,
             seconds=self._account.at // 1_000_000_000,

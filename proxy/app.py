@@ -1,18 +1,25 @@
 """The composition root: Settings in, an ASGI application out."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from proxy.assembly import service
 from proxy.client import Message, Receive, Scope, Send
 from proxy.keys import Keys
-from proxy.ledger import Ledger
+from proxy.ledger import Ledger, LedgerError
 from proxy.links import PATH as LINKS
+from proxy.notary import Notary
+from proxy.readings import readings
 from proxy.relay import Relay
 from proxy.reload import EVERY, Reloader
 from proxy.service import Service
-from proxy.settings import Settings
+from proxy.settings import LedgerSettings, Settings
+from proxy.shipper import Shipper, ShippingError
 from proxy.succession import Succession
 from proxy.watch import Watch
+
+if TYPE_CHECKING:
+    from proxy.telemetry import Telemetry
 
 OWN = "/countermark/"
 HEALTH = "/countermark/health"
@@ -24,10 +31,13 @@ class App:
     With ``watch``, what its settings were loaded from is looked at ``every`` so many seconds: edits come into force.
     """
 
-    def __init__(self, shared: Service, watch: Watch | None = None, every: float = EVERY) -> None:
-        self.services = Succession(shared)
+    def __init__(
+        self, shared: Service, watch: Watch | None = None, every: float = EVERY, shipper: Shipper | None = None
+    ) -> None:
+        self.services = Succession(shared, shipper)
         self._relay = Relay(self.services)
         self._reloader = Reloader(self.services, watch, every) if watch is not None else None
+        self._telemetry = self._open_telemetry(shared.settings.telemetry.otlp)
 
     @property
     def service(self) -> Service:
@@ -65,8 +75,20 @@ class App:
                     watching.cancel()
                     await asyncio.wait([watching])
                 await self.services.close()
+                if self._telemetry is not None:
+                    await asyncio.to_thread(self._telemetry.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    def _open_telemetry(self, url: str | None) -> "Telemetry | None":
+        if url is None:
+            return None
+        # Imported here: OpenTelemetry takes longer to import than the rest of the proxy, and few need it.
+        from proxy.telemetry import Telemetry
+
+        telemetry = Telemetry(url, lambda: readings(self.services))
+        self.service.trails.tell = telemetry.tell
+        return telemetry
 
 
 async def _own(scope: Scope, send: Send) -> None:
@@ -90,5 +112,21 @@ def app(settings: Settings, watch: Watch | None = None, every: float = EVERY) ->
     keys = Keys.open(settings.keys)
     ledger = None
     if settings.ledger is not None:
-        ledger = Ledger.open(settings.ledger.path, synchronous=settings.ledger.synchronous)
-    return App(service(settings, keys, ledger), watch, every)
+        ledger = Ledger.open(
+            settings.ledger.path,
+            Notary(keys),
+            synchronous=settings.ledger.synchronous,
+            checkpoint_seconds=settings.ledger.checkpoint,
+        )
+    return App(service(settings, keys, ledger), watch, every, _shipper(settings.ledger))
+
+
+def _shipper(ledger: LedgerSettings | None) -> Shipper | None:
+    if ledger is None or ledger.ship_to is None:
+        return None
+    try:
+        shipper = Shipper(ledger.path, ledger.ship_to)
+    except ShippingError as error:
+        raise LedgerError(str(error)) from None
+    shipper.start()
+    return shipper

@@ -13,6 +13,9 @@ from proxy import upstream as client
 from proxy.bounds import Memory
 from proxy.counts import Counts
 from proxy.dialects.table import finder
+from proxy.fingerprints import Fingerprints
+from proxy.followed import Trails
+from proxy.identity import Identity
 from proxy.keys import Keys
 from proxy.labelling.issuer import Issuer
 from proxy.labelling.length import Count
@@ -48,6 +51,7 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None, before: Servi
         settings=settings,
         keys=keys,
         ledger=ledger,
+        fingerprints=_fingerprints(ledger, keys, before),
         upstreams={name: _upstream(settings, name, before) for name in settings.upstreams},
         sockets={name: _sockets(settings, name, before) for name in settings.upstreams},
         operator=Operator(
@@ -62,13 +66,30 @@ def service(settings: Settings, keys: Keys, ledger: Ledger | None, before: Servi
         memory=_memory(settings, before),
         workshop=_workshop(settings, before),
         bounds=Bounds(limits.whole_body, limits.record),
-        counts=Counts() if before is None else before.counts,
+        counts=(trails := _trails(settings, before)).counts,
+        trails=trails,
         policy=settings.policy_set.short_digest.encode(),
         media=_linked_media(settings, keys),
+        identity=Identity(settings, keys),
         dialects=dialects,
         _finders={name: finder(spoken.values()) for name, spoken in dialects.items()},
         _harmless=settings.harmless,
     )
+
+
+def _trails(settings: Settings, before: Service | None) -> Trails:
+    """What exchanges leave for whoever asks: the desk, a collector, or lines of the log that name their traces."""
+    if before is not None:
+        return before.trails
+    telemetry = settings.telemetry
+    follows = settings.desk is not None or telemetry.otlp is not None or telemetry.logs == "json"
+    return Trails(Counts(), follows=follows, share=telemetry.sample)
+
+
+def _fingerprints(ledger: Ledger | None, keys: Keys, before: Service | None) -> Fingerprints | None:
+    if ledger is None or (before is not None and before.ledger is ledger):
+        return before.fingerprints if before is not None and ledger is not None else None
+    return Fingerprints(ledger, keys)
 
 
 def _count(settings: Settings, before: Service | None) -> Count:

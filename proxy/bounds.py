@@ -34,6 +34,11 @@ class Memory:
         self._held -= size
 
     @property
+    def promised(self) -> int:
+        """Bytes that are taken of it now."""
+        return self._held
+
+    @property
     def left(self) -> int:
         left = self._total - self._held
         return left - sum([one._held for one in self._formers]) if self._formers else left

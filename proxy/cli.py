@@ -21,8 +21,11 @@ from proxy.cli_dialect import dialect
 from proxy.cli_diff import diff
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_explain import explain
+from proxy.cli_grant import grant
 from proxy.cli_init import init
+from proxy.cli_keys import keys
 from proxy.cli_label import label
+from proxy.cli_ledger import ledger
 from proxy.cli_options import ConfigOption, ProviderOption
 from proxy.cli_schema import schema
 from proxy.cli_show import show
@@ -32,7 +35,7 @@ from proxy.ledger import LedgerError
 from proxy.policy.gaps import gaps
 from proxy.server import Server, bind
 from proxy.settings import Listen, Settings, SettingsError
-from proxy.settings_model import read_listen
+from proxy.settings_listen import read_listen
 from proxy.watch import Watch
 
 USUAL = Listen("127.0.0.1", 8080)
@@ -53,6 +56,9 @@ commands = typer.Typer(
 )
 
 commands.add_typer(dialect)
+commands.add_typer(grant)
+commands.add_typer(keys)
+commands.add_typer(ledger)
 
 ListenOption = Annotated[
     str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes any free one.")
@@ -115,7 +121,7 @@ def serve(
         settings = watch.load()
     except SettingsError as error:
         end(MISUSED, *error.faults)
-    logs.to_stderr()
+    logs.to_stderr(settings.telemetry.logs)
     _serve(settings, watch)
 
 
@@ -163,14 +169,12 @@ def version() -> str:
 
 
 def _serve(settings: Settings, watch: Watch) -> None:
-    try:
-        # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
-        listener = bind(*settings.listen)
-    except OSError as error:
-        end(FAILED, _cannot_listen(settings.listen, error))
+    # First of all: whoever finds the port taken must not have locked the ledger of the process that has it.
+    listener = _bound(settings.listen, "with --listen HOST:PORT")
+    desk = _bound(settings.desk.listen, "for the desk (desk: listen)") if settings.desk is not None else None
     try:
         application = app(settings, watch)
-        server = Server(application, listening=lambda address: _greet(settings, Listen(*address)))
+        server: Server = Server(application, listening=lambda _: _greet(settings, server), desk=desk)
     except SettingsError as error:
         end(MISUSED, *error.faults)
     except ValueError as error:
@@ -199,16 +203,18 @@ def _on_hang_up(do: Callable[[int, FrameType | None], object] | signal.Handlers)
 
 
 def _hear_no_hang_up() -> None:
-    """Keep SIGHUP away until the process has ended. Blocked, not ignored: Python complains of one that is on its way
-    while it comes to be ignored, and at the very end gives back the default, which is to die of it."""
+    """Keep SIGHUP away until the process has ended. Blocked first, then ignored: Python complains of one that is on its
+    way while it comes to be ignored; and another thread may still take it, when Python has given back the default of
+    all that is not ignored, which is to die of it."""
     _on_hang_up(lambda *_: None)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    _on_hang_up(signal.SIG_IGN)
 
 
-def _greet(settings: Settings, address: Listen) -> None:
+def _greet(settings: Settings, server: Server) -> None:
     """What a person wants to know at the start: where we listen, in front of what, by which rules, what is kept."""
-    lines = [f"Countermark {version()} listens on http://{_spelled(address)} as {settings.provider_id}"]
+    lines = [f"Countermark {version()} listens on http://{_spelled(Listen(*server.address))} as {settings.provider_id}"]
     for route in settings.routes:
         rules = ", ".join(route.policies) or "no policy, so answers pass unlabelled"
         only = " (observed: nothing is changed, records say what would be)" if route.mode == "observe" else ""
@@ -216,6 +222,9 @@ def _greet(settings: Settings, address: Listen) -> None:
     missing = [gap.told() for route in settings.routes for gap in gaps(route.rules.policies)]
     lines += [f"  missing: {told}" for told in dict.fromkeys(missing)]
     lines.append(f"  records: {settings.ledger.path if settings.ledger else 'none are kept (ledger: off)'}")
+    if server.desk is not None and settings.desk is not None:
+        only = "" if settings.desk.token else " (health and metrics only: it has no token)"
+        lines.append(f"  desk: http://{_spelled(Listen(*server.desk.address))}{only}")
     say(lines)
 
 
@@ -227,11 +236,16 @@ def _usual_or_free() -> socket.socket:
         return bind(USUAL.host, 0)
 
 
-def _cannot_listen(place: Listen, error: OSError) -> str:
+def _bound(place: Listen, where: str) -> socket.socket:
+    try:
+        return bind(*place)
+    except OSError as error:
+        end(FAILED, _cannot_listen(place, error, where))
+
+
+def _cannot_listen(place: Listen, error: OSError, where: str = "with --listen HOST:PORT") -> str:
     free = "stop what listens there, or " if error.errno == errno.EADDRINUSE else ""
-    return (
-        f"cannot listen on {_spelled(place)}: {error.strerror or error}; {free}choose another with --listen HOST:PORT"
-    )
+    return f"cannot listen on {_spelled(place)}: {error.strerror or error}; {free}choose another {where}"
 
 
 def _spelled(place: Listen) -> str:

@@ -76,6 +76,7 @@ def explain(
     tokens: Annotated[int | None, typer.Option("--tokens", metavar="N", min=0, help="How long a text is.")] = None,
     informed: Annotated[bool, typer.Option("--informed", help="An earlier turn carries our notice already.")] = False,
     wish: Annotated[str, typer.Option("--wish", metavar="show|hide", help="What Countermark-Notice asks for.")] = "",
+    granted: Annotated[bool, typer.Option("--granted", help="Who asks holds a grant (countermark grant).")] = False,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Label a sample picture, and write it there (PNG).")
@@ -106,6 +107,7 @@ def explain(
         informed=informed,
         deepfake=cast(Deepfake, deepfake) if deepfake else taken.route.deepfake.says,
         wish=cast(Wish, wish),
+        granted=granted,
         output=cast(Output | Literal[""], output),
         tokens=tokens,
     )

@@ -155,6 +155,7 @@ def _notes(one: Explanation) -> Iterator[str]:
         yield f"no notice now: {decision.hidden}"
     if asking and all(spoken.rule.opt_out == "request" for spoken in asking):
         yield "clients may ask for no notice (Countermark-Notice: hide)"
+    yield from _of_grants(one)
     if decision.hidden and facts.wish != "hide":
         yield "clients may ask for the notice (Countermark-Notice: show)"
     if facts.kind == "text" and facts.output in BARE and decision.notice is not None:
@@ -168,6 +169,24 @@ def _notes(one: Explanation) -> Iterator[str]:
         yield f"{asked} asks for {NAMES[layer]}: nobody is known to add it"
     if decision.upstream_marks:
         yield f"the model's maker is said to add {', '.join(sorted(decision.upstream_marks))}"
+
+
+def _of_grants(one: Explanation) -> Iterator[str]:
+    """Where a rule offers its notice to be left out by a grant: for whom it is, or which rules keep it in place."""
+    offers = {spoken.rule.opt_out for spoken in one.spoken if spoken.rule.notice is not None}
+    if "grant" not in offers:
+        return
+    against = [
+        f"{spoken.name} {'forbids it' if spoken.rule.opt_out == 'forbidden' else 'does not let it'}"
+        for spoken in one.spoken
+        if spoken.rule.opt_out == "forbidden" or (spoken.rule.notice is not None and spoken.rule.opt_out == "none")
+    ]
+    if against:
+        yield f"no grant leaves the notice out: {' and '.join(against)} (opt_out)"
+    elif "request" in offers:
+        yield "who holds a grant may ask for no notice (countermark grant; Countermark-Notice: hide)"
+    else:
+        yield "who holds a grant gets no notice (countermark grant), and the label that machines read all the same"
 
 
 def _cannot(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:

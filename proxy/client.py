@@ -7,6 +7,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import partial
+from time import perf_counter_ns, time
 from typing import Any
 
 import orjson
@@ -67,15 +68,17 @@ def is_websocket(headers: Headers) -> bool:
 
 class Client:
     """Who sent the request and waits for the response. ``started`` and ``finished`` tell how far the response is,
-    ``left`` that nobody waits any more."""
+    ``status`` and ``begun`` what its head said and when that was (``perf_counter_ns``), zeros before it, and ``left``
+    that nobody waits any more; ``arrived`` is when the request's head was here, in Unix seconds."""
 
     __slots__ = (
-        "_fields", "_heard", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "finished",
-        "head", "left", "patience", "started",
+        "_fields", "_heard", "_receive", "_scope", "_send", "_uploading", "_waiting", "_watch", "arrived", "begun",
+        "finished", "head", "left", "patience", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, patience: float) -> None:
         """``patience``: seconds that a body may stop for."""
+        self.arrived = time()
         self.patience = patience
         self._scope = scope
         self._receive = receive
@@ -83,6 +86,7 @@ class Client:
         self._watch: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[Any] | None = None
         self._uploading = self._heard = self.started = self.finished = self.left = False
+        self.status = self.begun = 0
         target = (scope.get("extensions") or {}).get(TARGET, b"")
         if not target.startswith(b"/") or b"#" in target:  # what stands behind # was not read as a path here
             path, query = scope["raw_path"], scope["query_string"]
@@ -208,7 +212,7 @@ class Client:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the response's head."""
-        self.started = True
+        self.started, self.status, self.begun = True, status, perf_counter_ns()
         if status == 304:  # may say how long a 200 would be (RFC 9110 section 8.6), which the server takes for its own
             headers = [field for field in headers if field[0].lower() != b"content-length"]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

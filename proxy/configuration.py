@@ -11,7 +11,7 @@ from typing import Protocol
 
 from proxy.policy.policies import PolicySet
 from proxy.settings import Settings, SettingsError, from_flags, load
-from proxy.settings_model import read_listen
+from proxy.settings_listen import read_listen
 from proxy.settings_sources import Sources, sources
 from proxy.source import SourceError, read
 

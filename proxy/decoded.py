@@ -65,5 +65,6 @@ class Decoded:
         return undone_piece(self._chain, data, self._limit)
 
     def _end(self) -> None:
+        self._account.trail.heard()
         for one in self._chain:
             one.end()

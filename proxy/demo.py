@@ -23,6 +23,7 @@ from proxy.demo_model import MODEL, DemoModel
 from proxy.demo_show import OUTPUT, DemoError, show
 from proxy.keys import Keys
 from proxy.ledger import Ledger
+from proxy.notary import Notary
 from proxy.server import Server, bind
 from proxy.settings import Settings, load
 
@@ -81,8 +82,9 @@ async def _demo(at: socket.socket, console: Console, *, once: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="countermark-demo-") as folder:
         settings = _settings(Path(folder), _url(model_at))
         # What the demo leaves behind is nothing, so that nothing needs to survive a loss of power.
-        ledger = Ledger.open(Path(folder) / "records.db", synchronous="normal")
-        application = App(service(settings, Keys.ephemeral(secrets.token_bytes(32)), ledger))
+        keys = Keys.ephemeral(secrets.token_bytes(32))
+        ledger = Ledger.open(Path(folder) / "records.db", Notary(keys), synchronous="normal")
+        application = App(service(settings, keys, ledger))
         behind = _Model(uvicorn.Config(model.app, log_config=None, access_log=False, ws="none", lifespan="off"))
         async with _serving(behind, model_at), _serving(_Proxy(application), at):
             right = await show(console, direct=_url(model_at), labelled=_url(at), provider=PROVIDER, ledger=ledger)

@@ -9,10 +9,12 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
-__all__ = ["File", "FileError", "check_absent", "content", "overwrite", "read", "write"]
+__all__ = ["File", "FileError", "check_absent", "content", "overwrite", "read", "write", "writing"]
 
 _WHY: Final = {
     errno.ELOOP: "it is a symbolic link: name the file that it leads to",
@@ -85,18 +87,30 @@ def check_absent(path: Path) -> None:
 def write(path: Path, data: bytes, like: os.stat_result, *, force: bool = False) -> None:
     """Write a file with the permissions of another; what is there already goes only by ``force``. Raises FileError."""
     try:
-        draft, held = _drafted(path.parent, data, like), False
+        draft = _drafted(path.parent, data, like)
+        _come(draft, path, force=force)
+    except FileExistsError:
+        raise FileError(_THERE.format(path)) from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def writing(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A file to be written a piece at a time, for its owner alone (mode 0600): it comes to its name when all is
+    written, and where that fails it does not. What is there already goes only by ``force``. Raises FileError."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".countermark-", dir=path.parent)
+        draft = Path(name)
         try:
-            if not force:
-                # It holds the name until the draft takes it; a hard link would need a volume that knows them.
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-                held = True
-            draft.replace(path)
-        except OSError:
+            with open(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
             draft.unlink()
-            if held:
-                path.unlink()
             raise
+        _come(draft, path, force=force)
     except FileExistsError:
         raise FileError(_THERE.format(path)) from None
     except OSError as error:
@@ -118,6 +132,22 @@ def overwrite(path: Path, data: bytes, was: os.stat_result) -> None:
             raise
     except OSError as error:
         raise FileError(f"it cannot be replaced: {error.strerror}") from None
+
+
+def _come(draft: Path, path: Path, *, force: bool) -> None:
+    """The draft takes its name, or goes."""
+    held = False
+    try:
+        if not force:
+            # It holds the name until the draft takes it; a hard link would need a volume that knows them.
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            held = True
+        draft.replace(path)
+    except OSError:
+        draft.unlink()
+        if held:
+            path.unlink()
+        raise
 
 
 def _drafted(folder: Path, data: bytes, like: os.stat_result) -> Path:

@@ -1,7 +1,7 @@
 """Records on disk: a local SQLite file that only ever grows.
 
 Law: a future that `append` returned is resolved when its entry is committed, and not before; entries lie in the file in
-the order in which they were appended; an entry that lies in the file is never changed and never removed.
+the order in which they were appended; an entry that lies in the file is never changed here and never removed.
 
 One thread writes. It takes whatever waits, commits it as one transaction and wakes all who wait with one call into the
 event loop, so that a hundred exchanges share the price of one fsync. A whole batch is one statement, which is its own
@@ -10,6 +10,7 @@ retaking may cost a switch interval (5 ms). Row by row, a batch would pay that f
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
 import threading
@@ -19,11 +20,15 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from proxy.ledger_database import Database, LedgerError, Row, Synchronous, hold, insert, row
+from proxy.ledger_database import Database, LedgerError, Synchronous, hold
+from proxy.ledger_tail import Pace, Row, row
+from proxy.notary import Notary
 from proxy.record.exchange import Record, RecordError, decode
 from proxy.record.schema import BATCH, COUNT, FIND, RECENT
 
 __all__ = ["Ledger", "LedgerError", "Synchronous"]
+
+log = logging.getLogger("countermark")
 
 
 class _Entry(NamedTuple):
@@ -37,16 +42,19 @@ class Ledger:
     `Ledger.open` makes one; `close` must end it.
     """
 
-    def __init__(self, path: Path, synchronous: Synchronous, max_pending: int, busy_seconds: float) -> None:
-        self._path = path
-        self._database = Database(path, synchronous, busy_seconds)
+    def __init__(self, database: Database, notary: Notary, max_pending: int, pace: Pace) -> None:
+        self._path = path = database.path
+        self._database = database
         self._max_pending = max_pending
+        self._failing = ""
+        self._in_vain = False  # whether the disk refused the last time
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
         self._lock = hold(path)
         try:
-            self._connection: sqlite3.Connection | None = self._database.prepare()
+            prepared, self._tail = database.prepare(notary, pace)
+            self._connection: sqlite3.Connection | None = prepared
         except BaseException:
             os.close(self._lock)
             raise
@@ -57,22 +65,45 @@ class Ledger:
     def open(
         cls,
         path: Path,
+        notary: Notary,
         *,
         synchronous: Synchronous = "full",
         max_pending: int = 10_000,
         busy_seconds: float = 5.0,
+        checkpoint_seconds: float = 10.0,
+        segment_entries: int = 65_536,
+        segment_seconds: float = 86_400.0,
     ) -> "Ledger":
         """The ledger at `path`: made (mode 0600) or brought to the present schema, and held alone until `close`.
 
         A stream that an earlier process opened and never closed gets an `interrupted` entry.
 
         At most `max_pending` entries wait for the disk. Where another program (a backup, say) holds the file, a batch
-        waits `busy_seconds` for it and then fails.
+        waits `busy_seconds` for it and then fails; those behind it wait a tenth of that, until one succeeds.
+
+        What is new is signed `checkpoint_seconds` after it came; a segment (see record/segment.py) ends when another
+        batch would be more than `segment_entries`, or after `segment_seconds`.
 
         Raises:
             LedgerError: another process has it, a newer program made it, it is something else, the disk refuses.
         """
-        return cls(path, synchronous, max_pending, busy_seconds)
+        pace = Pace(checkpoint_seconds, segment_entries, segment_seconds)
+        return cls(Database(path, synchronous, busy_seconds), notary, max_pending, pace)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
+
+    @property
+    def writer(self) -> str:
+        """The 32 hex digits that name this file among others."""
+        return self._tail.writer
+
+    @property
+    def failing(self) -> str:
+        """What the disk last said, as long as it refuses; empty while it does not."""
+        return self._failing
 
     @property
     def pending(self) -> int:
@@ -136,36 +167,67 @@ class Ledger:
     # The writer's thread.
 
     def _write(self) -> None:
-        while batch := self._take():
-            error = ""
-            try:
-                if self._connection is None:
-                    self._connection = self._database.connect()
-                insert(self._connection, [entry.row for entry in batch])
-            except Exception as problem:  # noqa: BLE001 - whatever it was, somebody waits to hear of it
-                error = f"{self._path}: {problem}"
-                # A fresh connection reads the file again and believes nothing that this one remembers.
-                self._disconnect()
-            for loop, entries in groupby(batch, lambda entry: entry.written.get_loop()):
-                try:
-                    loop.call_soon_threadsafe(_settle, tuple(entries), error)
-                except RuntimeError:  # the loop is closed: nobody waits any more
-                    pass
+        while (batch := self._take()) is not None:
+            if batch:
+                self._commit(batch)
+            self._tend()
+        self._tend(last=True)
 
-    def _take(self) -> list[_Entry]:
-        """What waits now, at least one entry and at most BATCH; empty when the ledger closes."""
-        batch: list[_Entry] = []
-        entry = self._queue.get()
+    def _commit(self, batch: Sequence[_Entry]) -> None:
+        error = ""
         try:
+            self._tail.append(self._connected(), [entry.row for entry in batch])
+        except Exception as problem:  # noqa: BLE001 - whatever it was, somebody waits to hear of it
+            error = f"{self._path}: {problem}"
+            # A fresh connection reads the file again and believes nothing that this one remembers.
+            self._disconnect()
+        if self._in_vain and not error:
+            self._disconnect()  # the next connection has patience again
+        self._failing, self._in_vain = error, bool(error)
+        for loop, entries in groupby(batch, lambda entry: entry.written.get_loop()):
+            try:
+                loop.call_soon_threadsafe(_settle, tuple(entries), error)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                pass
+
+    def _tend(self, *, last: bool = False) -> None:
+        """Sign what is new, where that is due."""
+        if not last and self._tail.patience != 0.0:
+            return
+        try:
+            self._tail.tend(self._connected(), last=last)
+        except Exception as problem:  # noqa: BLE001 - it is due again in a while, and entries go on meanwhile
+            log.error("%s: no checkpoint could be written: %s", self._path, problem)
+            self._tail.put_off()
+            self._in_vain = True
+            self._disconnect()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = self._database.connect(again=self._in_vain)
+            try:
+                self._tail.catch_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _take(self) -> list[_Entry] | None:
+        """What waits now, BATCH entries at most; none where something else is due, None when the ledger closes."""
+        batch: list[_Entry] = []
+        try:
+            entry = self._queue.get(timeout=self._tail.patience)
             while entry is not None:
                 batch.append(entry)
                 if len(batch) == BATCH:
                     return batch
                 entry = self._queue.get_nowait()
-            if batch:
-                self._queue.put(None)  # the closing mark is the last thing in the queue, and is met again next time
         except Empty:
-            pass
+            return batch
+        if not batch:
+            return None
+        self._queue.put(None)  # the closing mark is the last thing in the queue, and is met again next time
         return batch
 
     def _disconnect(self) -> None:

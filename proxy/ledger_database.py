@@ -10,30 +10,25 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from proxy.record.exchange import Record, RecordError, decode, encode
-from proxy.record.outcome import Outcome, State
-from proxy.record.schema import (
-    BATCH,
-    CONNECTION,
-    MIGRATED,
-    MIGRATIONS,
-    NEVER_CLOSED,
-    TABLES,
-    VERSION,
-    insertion,
-)
+import orjson
 
-__all__ = ["Database", "LedgerError", "Row", "Synchronous", "hold", "insert", "row"]
+from proxy.ledger_tail import Pace, Tail, row
+from proxy.notary import Notary
+from proxy.record.exchange import Record, RecordError, decode
+from proxy.record.outcome import Outcome, State
+from proxy.record.schema import BATCH, BODY, CONNECTION, MIGRATED, MIGRATIONS, TABLES, VERSION
+from proxy.record.segment import place
+from proxy.record.terms import terms
+
+__all__ = ["Database", "LedgerError", "Synchronous", "hold"]
 
 Synchronous = Literal["full", "normal"]
-
-Row = tuple[str, str, int, bytes]
 
 
 class LedgerError(Exception):
@@ -42,14 +37,16 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a ledger lies, and how it is written: ``busy_seconds`` is how long to wait for another program's lock."""
+    """Where a ledger lies, and how it is written: ``busy_seconds`` is how long to wait for another program's lock, and
+    a tenth of it where somebody has waited in vain already."""
 
     path: Path
     synchronous: Synchronous
     busy_seconds: float
 
-    def prepare(self) -> sqlite3.Connection:
-        """The first connection: the file made (mode 0600) or brought to the present schema, open streams closed.
+    def prepare(self, notary: Notary, pace: Pace) -> tuple[sqlite3.Connection, Tail]:
+        """The first connection, and the file's end: the file made (mode 0600) or brought to the present schema, open
+        streams closed, all of it signed.
 
         Raises:
             LedgerError: a newer program made it, it is something else, the disk refuses.
@@ -58,8 +55,11 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = self.connect()
             try:
-                _migrate(connection)
-                _interrupt(connection, time.time_ns())
+                _migrate(connection, notary)
+                tail = Tail(connection, notary, pace)
+                tail.tend(connection, last=True)  # a segment that is over takes nothing more
+                _interrupt(connection, tail, time.time_ns())
+                tail.tend(connection, last=True)
             except BaseException:
                 connection.close()
                 raise
@@ -67,15 +67,16 @@ class Database:
             raise LedgerError(f"{self.path}: {error.strerror}") from error
         except (sqlite3.Error, RecordError) as error:
             raise LedgerError(f"{self.path}: {error}") from error
-        return connection
+        return connection, tail
 
-    def connect(self) -> sqlite3.Connection:
-        """A connection that writes. LedgerError as for `prepare`; sqlite3.Error where the disk refuses."""
+    def connect(self, *, again: bool = False) -> sqlite3.Connection:
+        """A connection that writes; ``again``: after one that could not. LedgerError as for `prepare`; sqlite3.Error
+        where the disk refuses."""
         # `mode=rw`: a file that was moved away from under us is an error, not an empty ledger.
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,
-            timeout=self.busy_seconds,
+            timeout=self.busy_seconds / 10 if again else self.busy_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=BATCH + 16,
@@ -139,7 +140,12 @@ def _stranger(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, notary: Notary) -> None:
+    def salted(writer: str, number: int, index: int, body: bytes) -> bytes:
+        return notary.salt(place(writer, number, index), body)
+
+    connection.create_function("salted", 4, salted)
+    connection.create_function("termed", 1, lambda body: orjson.dumps(terms(decode(body))).decode())
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute(VERSION).fetchone()[0] if connection.execute(TABLES).fetchone() else 0
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
@@ -149,11 +155,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _interrupt(connection: sqlite3.Connection, now: int) -> None:
+def _interrupt(connection: sqlite3.Connection, tail: Tail, now: int) -> None:
     """Append what a process that died could not: the end of each stream that it had opened."""
-    rows = [row(_interrupted(decode(body), now)) for (body,) in connection.execute(NEVER_CLOSED)]
+    bodies = [connection.execute(BODY, (seq,)).fetchone()[0] for seq in tail.open]
+    rows = [row(_interrupted(decode(body), now)) for body in bodies]
     for start in range(0, len(rows), BATCH):
-        insert(connection, rows[start : start + BATCH])
+        tail.append(connection, rows[start : start + BATCH])
 
 
 def _interrupted(opened: Record, now: int) -> Record:
@@ -164,13 +171,3 @@ def _interrupted(opened: Record, now: int) -> Record:
         at=now,
         reason="the process ended before the stream was closed",
     )
-
-
-def row(record: Record) -> Row:
-    """An entry as it lies in the file. RecordError where it cannot be written down."""
-    return record.id, str(record.state), record.at, encode(record)
-
-
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Append up to BATCH entries, all or none. sqlite3.Error where the disk refuses."""
-    connection.execute(insertion(len(rows)), [value for one in rows for value in one])

@@ -83,7 +83,7 @@ class Links:
         content = json.dumps(
             [int(now) + self._life, *(getattr(link, name) for name in _FIELDS)], separators=(",", ":")
         ).encode()
-        sealed = ChaCha20Poly1305(self._key(head)).encrypt(nonce, content, head)
+        sealed = ChaCha20Poly1305(self._keys.linking(int(now) // EPOCH)).encrypt(nonce, content, head)
         token = base64.urlsafe_b64encode(head + nonce + sealed).rstrip(b"=").decode()
         if len(token) > LONGEST:
             raise ValueError("is too long to be sealed into one of ours")
@@ -97,11 +97,7 @@ class Links:
         token = path.removeprefix(PATH).partition("/")[0]
         raw = _decoded(token) if len(token) <= LONGEST else b""
         head, nonce, sealed = raw[:_HEAD], raw[_HEAD : _HEAD + NONCE], raw[_HEAD + NONCE :]
-        try:
-            # The tag is checked before anything that the token says is believed.
-            content = ChaCha20Poly1305(self._key(head)).decrypt(nonce, sealed, head)
-        except (InvalidTag, ValueError):
-            raise LinkError(404, "there is no such link") from None
+        content = self._content(head, nonce, sealed)
         expires, *fields = json.loads(content)
         age = int(now) // EPOCH - int.from_bytes(head[1:])
         # The epoch is checked beside the time, so that a day's key, once it is old, makes no new links for anybody.
@@ -109,10 +105,16 @@ class Links:
             raise LinkError(410, "the link has expired: ask for the answer again")
         return Link(*fields), int(expires - now)
 
-    def _key(self, head: bytes) -> bytes:
-        if len(head) != _HEAD or head[:1] != _VERSION:
-            raise ValueError("no token of this version")
-        return self._keys.linking(int.from_bytes(head[1:]))
+    def _content(self, head: bytes, nonce: bytes, sealed: bytes) -> bytes:
+        """What was sealed, under the present secret or one that was retired since the link was made."""
+        ours = len(head) == _HEAD and head[:1] == _VERSION
+        # The tag is checked before anything that the token says is believed.
+        for key in self._keys.linkings(int.from_bytes(head[1:])) if ours else ():
+            try:
+                return ChaCha20Poly1305(key).decrypt(nonce, sealed, head)
+            except (InvalidTag, ValueError):  # ValueError: a nonce that was cut short
+                continue
+        raise LinkError(404, "there is no such link")
 
 
 def _decoded(token: str) -> bytes:

@@ -14,20 +14,22 @@ from proxy.look import Look
 from proxy.overheard import overhear
 from proxy.record.outcome import Outcome
 from proxy.service import Claim, Service
+from proxy.trail import Trail
 from proxy.upstream import Body, Response
 
 
 class Observed:
     """One exchange, from its request to its record."""
 
-    __slots__ = ("_asked", "_claim", "_client", "_decisions", "_forced", "_service", "account")
+    __slots__ = ("_asked", "_claim", "_client", "_decisions", "_forced", "_service", "_trail", "account")
 
     account: Account
 
-    def __init__(self, service: Service, client: Client, claim: Claim) -> None:
+    def __init__(self, service: Service, client: Client, claim: Claim, trail: Trail) -> None:
         self._service = service
         self._client = client
         self._claim = claim
+        self._trail = trail
 
     async def request(self, lease: Lease) -> tuple[Body, int | None]:
         """The request's body as it goes upstream, and its length where that is known. The ``account`` begins.
@@ -39,8 +41,7 @@ class Observed:
         assert claim.match is not None
         self._asked, body, length, plain = await overhear(service, client, claim, lease)
         self._decisions = service.decide(claim, self._asked, client, streaming=self._asked.streaming)
-        peer = client.peer(service.settings.trusts).address
-        self.account = service.account(client.head, claim, self._asked, self._decisions, peer=peer)
+        self.account = service.account(client, claim, self._asked, self._decisions, self._trail)
         asks = body if plain is None else plain or None
         self._forced = forced(claim.dialect, claim.match, self._decisions, asks), asks
         if self._asked.streaming:

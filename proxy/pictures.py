@@ -17,6 +17,7 @@ from proxy.labelling.request import Asked
 from proxy.labelling.transform import Piece, Work, plain
 from proxy.record.exchange import Item
 from proxy.service import Claim, Service
+from proxy.trail import Trail
 
 _LARGE = 1 << 20  # bytes: about 10 ms of work
 _Made = TypeVar("_Made")
@@ -30,13 +31,14 @@ async def apart(size: int, work: Callable[[], _Made]) -> _Made:
 class Pictures:
     """Does the Work of one answer."""
 
-    __slots__ = ("_asked", "_claim", "_lease", "_service")
+    __slots__ = ("_asked", "_claim", "_lease", "_service", "_trail")
 
-    def __init__(self, service: Service, claim: Claim, asked: Asked, lease: Lease) -> None:
+    def __init__(self, service: Service, claim: Claim, asked: Asked, lease: Lease, trail: Trail) -> None:
         self._service = service
         self._claim = claim
         self._asked = asked
         self._lease = lease
+        self._trail = trail
 
     async def whole(self, pieces: Sequence[Piece], plan: Label) -> bytes:
         """A whole answer with all Work done; where that fails, what policy says of all of it."""
@@ -54,21 +56,24 @@ class Pictures:
                 ]
             )
 
-        return await apart(sum(len(picture.data) for picture in pictures), joined)
+        return await apart(sum(len(picture.data) for picture in pictures), self._trail.timed("metadata", joined))
 
     async def record(self, work: Work, plan: Label) -> bytes:
         """A record of a stream with its pictures labelled. Raises LabellingError where one cannot be."""
         size = len(work.raw)
         self._lease.take(size)
         try:
-            return work.join(await self._labelled(work.pictures, plan))
+            drawn = await self._labelled(work.pictures, plan)
+            return self._trail.timed("metadata", work.join)(drawn)
         finally:
             self._lease.give(size)
 
     async def _labelled(self, pictures: Sequence[Picture], plan: Label) -> list[bytes]:
         """What takes the place of each picture; the record's items say what was done. Raises LabellingError."""
         ready = await self._ready(pictures)
+        since = self._trail.now()
         drawn = iter(await self._service.workshop.label([one for one in ready if isinstance(one, Picture)]))
+        self._trail.spent("draw", since)
         done = [next(drawn) if isinstance(one, Picture) else one for one in ready]
         plan.done.parts += [item for _, item in done]
         return [data for data, _ in done]

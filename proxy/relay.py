@@ -17,13 +17,14 @@ import logging
 
 from proxy.account import Account, Unrecorded
 from proxy.answer import Answer
-from proxy.bounds import RETRY_AFTER, Lease, Overloaded
+from proxy.bounds import Lease
 from proxy.client import Aborted, Client, ClientLeft, Receive, Scope, Send, TooLarge, Unreadable
 from proxy.dialects.dialect import Dialect, Match
+from proxy.failures import FAILURES, OURS, Failure, met
 from proxy.label.provenance import Making
 from proxy.labelling import headers as fields
 from proxy.labelling.coding import Decoder, decoders, undone
-from proxy.labelling.errors import Blocked, CodingError, LabellingError, Swollen
+from proxy.labelling.errors import CodingError, LabellingError, Swollen
 from proxy.labelling.location import linked
 from proxy.labelling.message import Headers, RequestHead, ResponseHead
 from proxy.labelling.request import Asked, asks_for_ciphertext, read, told, unread
@@ -32,10 +33,11 @@ from proxy.links import LinkError
 from proxy.look import CIPHERTEXT
 from proxy.observed import Observed
 from proxy.record.outcome import Outcome
+from proxy.record.trace_context import TRACEPARENT
 from proxy.service import Claim, Service
 from proxy.settings import Route
 from proxy.succession import Succession
-from proxy.upstream import Body, PoolFull, Response, UpstreamError
+from proxy.upstream import Body, Response
 from proxy.websocket import WebSocket
 
 log = logging.getLogger("countermark")
@@ -62,7 +64,7 @@ class Relay:
 class _Exchange:
     """One request and its response."""
 
-    __slots__ = ("_account", "_client", "_lease", "_response", "_service")
+    __slots__ = ("_account", "_client", "_lease", "_response", "_service", "_trail")
 
     def __init__(self, service: Service, client: Client) -> None:
         self._service = service
@@ -70,6 +72,7 @@ class _Exchange:
         self._lease = Lease(service.memory)
         self._response: Response | None = None
         self._account: Account | None = None
+        self._trail = service.trails.begin(client.head.method, client.field(TRACEPARENT), service.policy)
 
     async def run(self, linked: str = "") -> None:
         """Serve the exchange; ``linked`` is the path where it is a link of ours. Raises Aborted where the connection
@@ -84,34 +87,23 @@ class _Exchange:
             await self._give_up()
             if not client.left:
                 raise
-        except PoolFull as error:
-            await self._fail(error.status, "overloaded", str(error), Outcome.UPSTREAM_ERROR, error.retry_after)
-        except UpstreamError as error:
-            outcome = Outcome.TRUNCATED if client.started else Outcome.UPSTREAM_ERROR
-            await self._fail(error.status, "upstream_error", str(error), outcome)
-        except CodingError as error:
-            await self._fail(502, "upstream_error", str(error), Outcome.UPSTREAM_ERROR)
-        except (Blocked, LabellingError) as error:
-            await self._fail(502, "not_labelled", f"the answer could not be labelled: {error}", Outcome.BLOCKED)
-        except Unrecorded as error:
-            await self._fail(503, "not_recorded", str(error), Outcome.BLOCKED, RETRY_AFTER)
-        except Overloaded as error:
-            await self._fail(503, "overloaded", str(error), Outcome.BLOCKED, RETRY_AFTER)
-        except TooLarge as error:
-            await self._fail(413, "too_large", str(error), Outcome.BLOCKED)
-        except Unreadable as error:
-            await self._fail(error.status, "unreadable", str(error), Outcome.BLOCKED)
+        except FAILURES as error:
+            await self._fail(met(error, started=client.started))
         except Exception:
             log.exception("an exchange failed")
-            await self._fail(500, "internal", "the proxy failed; its log says how", Outcome.BLOCKED)
+            await self._fail(OURS)
         finally:
             client.unwatch()
             self._lease.end()
             if self._response is not None:
                 await self._response.close()
+            if self._account is not None:
+                self._trail.moved(self._account.bytes_in, self._account.bytes_out)
+            self._trail.end(client.status, client.begun)
 
     async def _serve(self, claim: Claim) -> None:
         client = self._client
+        self._trail.routed(claim.route, claim.dialect, claim.path)
         if claim.route is None:
             await client.refuse(404, "no_route", "no route of this proxy serves this path")
         elif client.asks_for_socket:
@@ -133,7 +125,7 @@ class _Exchange:
             await self._unclaimed(claim)
 
     async def _websocket(self, claim: Claim, route: Route) -> None:
-        socket = WebSocket(self._service, self._client, claim, route, self._lease)
+        socket = WebSocket(self._service, self._client, claim, route, self._lease, self._trail)
         try:
             await socket.run()
         finally:
@@ -156,6 +148,7 @@ class _Exchange:
                 headers += [(fields.STATUS, b"unclaimed"), *fields.exposed(response.head.headers)]
         await client.start(response.head.status, headers)
         while data := await response.read():
+            self._trail.moved(len(data), len(data))
             await client.send(data)
         await client.finish()
 
@@ -164,7 +157,7 @@ class _Exchange:
         assert claim.dialect is not None
         assert claim.match is not None
         assert claim.route is not None
-        client, dialect = self._client, claim.dialect
+        client, dialect, trail = self._client, claim.dialect, self._trail
         outbound = self._outbound(claim, claimed=True)
         said = told(dialect, claim.match, claim.model, client.field(b"accept"))
         body: Body
@@ -173,12 +166,13 @@ class _Exchange:
             body, length = await self._upload(claim)
         else:
             whole, outbound = await self._decoded(outbound)
+            since = trail.now()
             request = read(dialect, self._service.operator.notices, whole, said)
+            trail.spent("parse", since)
             asked, body = request.asked, request.body or None
             changed = request.body is not whole or bool(client.field(b"content-encoding"))
-        decisions = self._service.decide(claim, asked, client, streaming=asked.streaming)
-        peer = client.peer(self._service.settings.trusts).address
-        account = self._account = self._service.account(client.head, claim, asked, decisions, peer=peer)
+        decisions = trail.timed("decide", self._service.decide)(claim, asked, client, streaming=asked.streaming)
+        account = self._account = self._service.account(client, claim, asked, decisions, trail)
         marked = forced(dialect, claim.match, decisions, body)
         account.amiss = marked.cannot
         changed, body = changed or marked.body is not body, marked.body
@@ -186,7 +180,8 @@ class _Exchange:
         cannot = CIPHERTEXT if asks_for_ciphertext(dialect, client.head.headers) else ""
         blocked = cannot and any(one.acts and one.on_failure == "block" for one in decisions.values())
         if blocked or marked.refused:
-            await self._fail(400, "not_labelled", cannot if blocked else marked.cannot, Outcome.BLOCKED)
+            message = cannot if blocked else marked.cannot
+            await self._fail(Failure(400, "not_labelled", message, Outcome.BLOCKED, "NotLabelled"))
             return
         if dialect.kinds and "text" not in dialect.kinds:
             self._service.workshop.check()
@@ -204,7 +199,7 @@ class _Exchange:
 
     async def _observed(self, claim: Claim) -> None:
         """Pass a request that a dialect claims, and its response, as they come: labelling only looks on."""
-        observed = Observed(self._service, self._client, claim)
+        observed = Observed(self._service, self._client, claim, self._trail)
         body, length = await observed.request(self._lease)
         self._account = observed.account
         self._client.watch()
@@ -226,9 +221,9 @@ class _Exchange:
         dialect = Dialect(link.dialect, link.dialect, (), whole=True)
         match = Match(frozenset((method,)), path, stored=True, alters=link.altered)  # the same bytes get the same ids
         claim, asked = Claim(link.path, opened.route, dialect, match), Asked(model=link.model)
-        decisions = service.decide(claim, asked, client, streaming=False)
-        peer = client.peer(service.settings.trusts).address
-        account = self._account = service.account(client.head, claim, asked, decisions, peer=peer)
+        self._trail.routed(claim.route, dialect, claim.path)
+        decisions = self._trail.timed("decide", service.decide)(claim, asked, client, streaming=False)
+        account = self._account = service.account(client, claim, asked, decisions, self._trail)
         service.workshop.check()
         client.watch()
         response = self._response = await media.fetch(opened, Lease(service.memory), head=method == "HEAD")
@@ -284,23 +279,26 @@ class _Exchange:
         if settings.sign is None and self._client.field(b"authorization"):
             self._service.doubt(head, settings, changed=changed)
         upstream = self._service.upstreams[settings.name]
-        self._response = await upstream.send(RequestHead(head.method, head.target, headers), body, length)
-        return self._response
+        headers = self._trail.asks(headers, settings)
+        response = self._response = await upstream.send(RequestHead(head.method, head.target, headers), body, length)
+        self._trail.answered(response.head.status)
+        return response
 
-    async def _fail(self, status: int, code: str, message: str, outcome: Outcome, retry_after: int = 0) -> None:
+    async def _fail(self, failure: Failure) -> None:
         """The exchange failed: say so where nothing was sent, and cut the connection where something was."""
-        client = self._client
+        client, message = self._client, failure.message
         client.unwatch()  # its leaving changes nothing any more
-        log.warning("%s: %s", outcome.value, message)
+        log.warning("%s: %s", failure.outcome.value, message)
         started = client.started
         if self._account is not None:
             try:
-                await self._account.settle(outcome, message, status=0 if started else status)
+                await self._account.settle(failure.outcome, message, status=0 if started else failure.status)
             except Unrecorded:
                 pass  # counted and logged; the client hears of a failure in any case
+        self._trail.failed(failure.kind, failure.outcome)
         if started:
             raise Aborted(message)
-        await client.refuse(status, code, message, retry_after)
+        await client.refuse(failure.status, failure.code, message, failure.retry_after)
 
     async def _give_up(self) -> None:
         """The client left: close the upstream's connection at once, then write it down."""
@@ -311,3 +309,4 @@ class _Exchange:
                 await self._account.settle(Outcome.CLIENT_LEFT, "the client closed its connection", status=0)
             except Unrecorded:
                 pass  # counted and logged
+        self._trail.failed("ClientLeft", Outcome.CLIENT_LEFT)

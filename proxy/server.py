@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 import uvicorn
@@ -19,6 +19,9 @@ from proxy.app import App
 from proxy.client import LOST, SOCKET, TARGET, Aborted, HandedOver, is_websocket
 from proxy.server_transport import Joined, Unchunked
 from proxy.settings import Limits
+
+if TYPE_CHECKING:
+    from proxy.desk_server import DeskServer
 
 HEADER_SECONDS = 60.0
 BACKLOG = 2048
@@ -222,9 +225,13 @@ class _AbortsAreNoFaults(logging.Filter):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server around one application; ``listening`` is called once it accepts connections."""
+    """uvicorn's server around one application, and its desk beside it, where there is one.
 
-    def __init__(self, application: App, *, listening: Any = None) -> None:
+    ``listening`` is called once they accept connections; ``desk`` is the socket that the desk listens on, bound here
+    where it is not given (OSError).
+    """
+
+    def __init__(self, application: App, *, listening: Any = None, desk: socket.socket | None = None) -> None:
         settings = application.service.settings
         super().__init__(
             uvicorn.Config(
@@ -246,6 +253,8 @@ class Server(uvicorn.Server):
             )
         )
         self._listening = listening
+        application.service.trails.connections = lambda: len(self.server_state.connections)
+        self.desk = self._beside(application, desk)
         errors = logging.getLogger("uvicorn.error")
         errors.setLevel(logging.WARNING)
         if not any(isinstance(one, _AbortsAreNoFaults) for one in errors.filters):
@@ -253,8 +262,29 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.started and self.desk is not None:
+            self.desk.start()
         if self.started and self._listening is not None:
             self._listening(self.address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().shutdown(sockets)
+        finally:
+            if self.desk is not None:
+                await self.desk.stop()
+
+    def _beside(self, application: App, listener: socket.socket | None) -> "DeskServer | None":
+        settings = application.service.settings
+        if settings.desk is None:
+            return None
+        # Imported here: few have a desk, and Starlette is not needed for anything else.
+        from proxy.desk import Desk
+        from proxy.desk_server import DeskServer
+
+        desk = Desk(application.services, lambda: self.should_exit)
+        protocol = _protocol(lambda: application.service.settings.limits)
+        return DeskServer(desk.app, listener or bind(*settings.desk.listen), protocol)
 
     @property
     def address(self) -> tuple[str, int]:

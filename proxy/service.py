@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from proxy import upstream as client
@@ -19,6 +20,9 @@ from proxy.counts import Counts
 from proxy.dialects.dialect import Dialect, Match
 from proxy.dialects.find import Finder, model_in, readings
 from proxy.dialects.fit import fits, is_conditional
+from proxy.fingerprints import Fingerprints
+from proxy.followed import Trails
+from proxy.identity import Identity
 from proxy.keys import Keys
 from proxy.label.identifier import produce_id
 from proxy.labelling.mark import Home, Operator, Terms, terms
@@ -30,8 +34,10 @@ from proxy.policy.decision import Decision
 from proxy.policy.facts import KINDS, Deepfake, Facts, Wish
 from proxy.policy.words import preferred
 from proxy.record.exchange import clip
+from proxy.record.trace_context import TRACEPARENT, parse
 from proxy.settings import Route, Settings, UpstreamSettings
-from proxy.signing import broken, whose
+from proxy.signing import broken
+from proxy.trail import UNFOLLOWED, Trail
 from proxy.upstream_websocket import Sockets
 from proxy.workshop import Workshop
 
@@ -40,17 +46,16 @@ if TYPE_CHECKING:
 
 _MOST_PATHS = 4096
 _MOST_TERMS = 1024
-_MOST_TENANTS = 1024
-_LONGEST = 512  # bytes of a path or a credential that is remembered: a head may have 64 KiB of either
+_LONGEST = 512  # bytes of a path that is remembered: a head may have 64 KiB of it
 _LONGEST_LANGUAGE = 256  # bytes of an Accept-Language that is read
-
-# Only who is behind a trusted peer can be told by another field: anybody can write one, and a credential is checked.
-_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key"})
 
 # What a client asks for of the notice that people see, where rules let it.
 _NOTICE = b"countermark-notice"
 _LANGUAGE = b"accept-language"
 _WISHES: dict[bytes, Wish] = {b"show": "show", b"hide": "hide"}
+
+# What a record says where no grant was used.
+UNGRANTED: Mapping[str, str] = MappingProxyType({"grant": "", "agreement": ""})
 
 log = logging.getLogger("countermark")
 
@@ -80,6 +85,7 @@ class Service:
     settings: Settings
     keys: Keys
     ledger: Ledger | None
+    fingerprints: Fingerprints | None
     upstreams: Mapping[str, client.Upstream]
     sockets: Mapping[str, Sockets]
     operator: Operator
@@ -87,14 +93,15 @@ class Service:
     workshop: Workshop
     bounds: Bounds
     counts: Counts
+    trails: Trails
     policy: bytes
     media: "LinkedMedia | None"
+    identity: Identity
     dialects: Mapping[str, Mapping[str, Dialect]]
     _finders: Mapping[str, Finder[tuple[Dialect, Match]]]
     _harmless: Finder[str]
     _claims: dict[tuple[str, bytes], tuple[Claim, ...]] = field(default_factory=dict)
     _terms: dict[tuple[object, ...], tuple[Terms, tuple[Decision, ...]]] = field(default_factory=dict)
-    _tenants: dict[bytes, str] = field(default_factory=dict)
 
     def claim(self, head: RequestHead, path: bytes) -> Claim:
         """What a request's head says, and its raw path, which has no query."""
@@ -139,11 +146,12 @@ class Service:
         assert route is not None
         assert dialect is not None
         rules, upstream = route.rules, route.upstream.name
-        tenant = self._tenant_as_asked(asker) if rules.asks("tenant") else ""
+        tenant = self.identity.tenant_as_asked(asker) if rules.asks("tenant") else ""
         language = preferred(_bounded(asker.field(_LANGUAGE).decode("latin-1"))) if rules.asks("language") else ""
         deepfake = self._deepfake(route, asker) if rules.asks("deepfake") else "unknown"
         wish = _WISHES.get(asker.field(_NOTICE).strip().lower(), "") if rules.asks("wish") else ""
-        circumstances = streaming, tenant, language, asked.informed, deepfake, wish
+        granted = rules.asks("granted") and self.identity.grant(asker, route.upstream) is not None
+        circumstances = streaming, tenant, language, asked.informed, deepfake, wish, granted
         return {
             kind: rules.decide(Facts(kind, dialect.name, claim.path, asked.model, upstream, route.path, *circumstances))
             for kind in KINDS
@@ -170,53 +178,51 @@ class Service:
         return known[0]
 
     def account(
-        self, head: RequestHead, claim: Claim, asked: Asked, decisions: Mapping[str, Decision], *, peer: str
+        self,
+        asker: Client,
+        claim: Claim,
+        asked: Asked,
+        decisions: Mapping[str, Decision],
+        trail: Trail = UNFOLLOWED,
     ) -> Account:
-        """The account of an exchange that begins now; ``peer`` is the address that the request came from."""
+        """The account of an exchange that begins now, and its ``trail``; ``decisions`` are those that were made."""
         now = time.time_ns()
-        identifier = produce_id(now // 1_000_000, os.urandom(10))
+        identifier = trail.id or produce_id(now // 1_000_000, os.urandom(10))
         settings = self.settings
+        trail.decided(asked, decisions)
         if self.ledger is None or settings.ledger is None:
-            return Account(identifier, now, None, "pass", self.counts, {})
+            return Account(identifier, now, None, "pass", self.counts, {}, trail)
         assert claim.route is not None
         assert claim.dialect is not None
         facts = {
-            "trace_id": _trace_id(head.value(b"traceparent")) or identifier,
+            "trace_id": trail.trace_id or _trace_id(asker.head) or identifier,
             "route": claim.route.path,
             "upstream": claim.route.upstream.name,
             "dialect": claim.dialect.name,
             "model": clip(asked.model),
-            "tenant": self._tenant(head, peer),
-            "method": head.method,
+            "tenant": self.identity.tenant(asker),
+            "subject": self.identity.subject(asker),
+            "method": asker.head.method,
             "policy_set": settings.policy_set.digest,
             "because": tuple(reason for decision in decisions.values() for reason in decision.because),
+            **(self.grant(asker, claim, decisions) if claim.route.mode == "enforce" else UNGRANTED),
         }
         # Where nothing is to be changed, nothing is to be held back for a record either.
         on_failure = "pass" if claim.route.mode == "observe" else settings.ledger.on_failure
-        return Account(identifier, now, self.ledger, on_failure, self.counts, facts)
+        return Account(identifier, now, self.ledger, on_failure, self.counts, facts, trail)
 
-    def _tenant(self, head: RequestHead, peer: str) -> str:
-        """The keyed hash of what tells the caller apart; empty where nothing does, or nothing that can be believed."""
-        name = self.settings.tenant
-        if name is None or not (name in _CREDENTIALS or self.settings.trusts(peer)):
-            return ""
-        credential = whose(head.value(name.encode()))
-        if not credential or len(credential) > _LONGEST:
-            return self.keys.hash("tenant", credential) if credential else ""
-        known = self._tenants.get(credential)
-        if known is None:
-            if len(self._tenants) >= _MOST_TENANTS:
-                self._tenants.clear()
-            known = self._tenants[credential] = self.keys.hash("tenant", credential)
-        return known
+    @staticmethod
+    def leans_on_grant(claim: Claim, decisions: Mapping[str, Decision]) -> bool:
+        """Whether a grant leaves the notice out of something that the answer may hold."""
+        asked = claim.route is not None and claim.route.rules.asks("granted")
+        return asked and any(decision.leans_on_grant for decision in decisions.values())
 
-    def _tenant_as_asked(self, asker: Client) -> str:
-        """Who asks, as policies know it: what records say of a credential, and any other header's value, believed."""
-        name = self.settings.tenant
-        if name is None or name in _CREDENTIALS:
-            return self._tenant(asker.head, "")
-        said = asker.field(name.encode()) if asker.peer(self.settings.trusts).trusted else b""
-        return said.decode("latin-1") if len(said) <= _LONGEST else ""
+    def grant(self, asker: Client, claim: Claim, decisions: Mapping[str, Decision]) -> Mapping[str, str]:
+        """The fields of a record that tell of the grant by which an answer may leave without a notice."""
+        assert claim.route is not None
+        leans = self.leans_on_grant(claim, decisions)
+        grant = self.identity.grant(asker, claim.route.upstream) if leans else None
+        return UNGRANTED if grant is None else {"grant": grant.id, "agreement": grant.agreement}
 
     def _deepfake(self, route: Route, asker: Client) -> Deepfake:
         says, header = route.deepfake
@@ -235,12 +241,15 @@ class Service:
         """Close connections, processes and the ledger, but for those that Services ``beside`` work with too; what is
         under way fails, what is written stays."""
         others = list(beside)
-        kept = {id(one) for other in others for one in (*other.upstreams.values(), other.workshop, other.ledger)}
+        parts = [(*other.upstreams.values(), other.workshop, other.ledger, other.fingerprints) for other in others]
+        kept = {id(one) for part in parts for one in part}
         for one in self.upstreams.values():
             if id(one) not in kept:
                 await one.aclose()
         if id(self.workshop) not in kept:
             await asyncio.to_thread(self.workshop.close)  # it waits for its processes to end
+        if self.fingerprints is not None and id(self.fingerprints) not in kept:
+            await asyncio.to_thread(self.fingerprints.close)
         if self.ledger is not None and id(self.ledger) not in kept:
             self.ledger.close()
 
@@ -250,9 +259,8 @@ def _bounded(language: str) -> str:
     return language if len(language) <= _LONGEST_LANGUAGE else ""
 
 
-def _trace_id(traceparent: bytes) -> str:
-    """The trace id of a W3C Trace Context header, or an empty string where it has none."""
-    parts = traceparent.decode("latin-1").split("-")
-    if len(parts) < 4 or len(parts[1]) != 32 or set(parts[1]) == {"0"} or not set(parts[1]) <= set("0123456789abcdef"):
-        return ""
-    return parts[1]
+def _trace_id(head: RequestHead) -> str:
+    """The trace that the caller says the request belongs to, or an empty string."""
+    said = head.value(TRACEPARENT)
+    context = parse(said) if said else None
+    return context.trace_id if context is not None else ""

@@ -11,21 +11,35 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from proxy import shipped
 from proxy.dialects.dialect import Dialect
 from proxy.dialects.find import Finder
+from proxy.grants import read as read_grants
 from proxy.policy.errors import Fault, PolicyError
 from proxy.policy.patterns import match_path, plain_path
 from proxy.policy.policies import PolicySet, Rules
+from proxy.record.grant import NOBODY, Grants
+from proxy.settings_conflicts import conflicts, forgotten
 from proxy.settings_dialects import TableFolder, dialect_folder
 from proxy.settings_faults import SettingsError, config_faults, only_text_keys, placed
 from proxy.settings_font import read_font
-from proxy.settings_model import ConfigFile, Listen, Network, read_listen, read_provider, read_url
-from proxy.settings_parts import LedgerSettings, Limits, Route, UpstreamSettings
+from proxy.settings_listen import Listen, read_listen
+from proxy.settings_model import ConfigFile, Network, read_provider, read_url
+from proxy.settings_parts import Limits, Route, UpstreamSettings
 from proxy.settings_policies import PolicyFolder, route_faults
+from proxy.settings_records import (
+    QUIET,
+    DeskSettings,
+    LedgerFile,
+    LedgerSettings,
+    TelemetrySettings,
+    read_desk,
+    read_ledger,
+)
 from proxy.settings_signing import Signing, read_signing
 from proxy.settings_sources import policy_folder
 from proxy.settings_tokens import ESTIMATED, TokenSettings, token_faults, token_settings
@@ -41,12 +55,19 @@ __all__ = [
     "UpstreamSettings",
     "from_flags",
     "load",
-    "unkept",
 ]
 
 # The upstream and the route of the one-line form.
 ONLY_UPSTREAM = "upstream"
 ONLY_ROUTE = "/**"
+
+
+class Records(NamedTuple):
+    """Where records are kept and shown, and who must be found in them."""
+
+    ledger: LedgerSettings | None
+    desk: DeskSettings | None
+    granted: Grants = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +77,8 @@ class Settings:
     the first to be tried first; ``harmless`` are the requests that need no label. ``public_url`` is where clients find
     us, without a slash at its end, or None where nobody said so. ``system`` and ``system_version`` name what generates,
     empty where nobody said so; ``font`` is the file that badges are drawn with, ``tokens`` how the length of
-    texts is told."""
+    texts is told. ``subject`` is the header that names a tenant's user, ``grants`` the file of who gets answers without
+    their notice and ``granted`` what is in it, ``desk`` where people look at records; None where there is none."""
 
     provider_id: str
     provider_name: str
@@ -76,6 +98,11 @@ class Settings:
     system: str = ""
     system_version: str = ""
     tokens: TokenSettings = ESTIMATED
+    subject: str | None = None
+    grants: Path | None = None
+    granted: Grants = NOBODY
+    desk: DeskSettings | None = None
+    telemetry: TelemetrySettings = QUIET
     known_words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +138,8 @@ def load(config_path: Path, before: PolicySet | None = None, *, secrets: bool = 
     except SourceError as error:
         raise SettingsError([error]) from None
     data, faults = only_text_keys(source.data)
-    config = None
+    config = ledger = desk = None
+    environment = os.environ if secrets else None
     try:
         config = ConfigFile.model_validate(data)
     except ValidationError as error:
@@ -133,7 +161,6 @@ def load(config_path: Path, before: PolicySet | None = None, *, secrets: bool = 
     for name, upstream in config.upstreams.items() if config is not None else ():
         dialects[name], found = tables.spoken(upstream.overrides)
         faults += [Fault(("upstreams", name, "overrides", *one.path), one.message, one.key) for one in found]
-        environment = os.environ if secrets else None
         signings[name], found = read_signing(upstream.sign, config_path.parent, environment)
         faults += [Fault(("upstreams", name, "sign", *one.path), one.message) for one in found]
     policies.check_against(data, tables.kinds(dialects.values()))
@@ -146,22 +173,21 @@ def load(config_path: Path, before: PolicySet | None = None, *, secrets: bool = 
                 faults += [Fault(("routes", index, "policies"), fault.message) for fault in error.faults]
     if config is not None:
         faults += token_faults(token_settings(config.tokens, config_path.parent))
-    if config is not None and config.public_url is None:
-        message = "rewrite needs public_url, at the top of this file: the address at which clients reach the proxy"
-        faults += [
-            Fault(("routes", index, "urls"), message)
-            for index, route in enumerate(config.routes)
-            if route.urls == "rewrite"
-        ]
+        ledger, found = read_ledger(config.ledger, config_path.parent, environment)
+        faults += [Fault(("ledger", *one.path), one.message) for one in found]
+        desk, found = read_desk(config.desk, config_path.parent, environment)
+        faults += [Fault(("desk", *one.path), one.message) for one in found]
+    granted, unsound = NOBODY, tuple[SourceError, ...]()
     if config is not None:
-        faults += _impossible_sockets(config)
-    if config is not None and config.ledger is None:
-        faults += [Fault(("ledger",), message) for message in dict.fromkeys(map(unkept, rules)) if message]
-    errors = [*placed(source, faults), *policies.errors, *tables.errors]
+        faults += [*conflicts(config), *forgotten(rules, None if ledger is None else ledger.retention)]
+        if config.grants is not None:
+            granted, unsound = read_grants(config_path.parent / config.grants)
+    errors = [*placed(source, faults), *policies.errors, *tables.errors, *unsound]
     if config is None or font is None or errors:
         raise SettingsError(errors)
     folder = config_path.resolve().parent
-    return _settings(config, policies.set, rules, dialects, signings, tables.harmless, font, folder)
+    records = Records(ledger, desk, granted)
+    return _settings(config, policies.set, rules, dialects, signings, tables.harmless, font, folder, records)
 
 
 def from_flags(
@@ -211,31 +237,13 @@ def from_flags(
             rules = policies.set.rules(names)
         except PolicyError as error:
             faults += [f"--policy: {fault.message}" for fault in error.faults]
+    faults += [f"--policy: {fault.message}" for fault in forgotten([rules], LedgerFile().retention)]
     if faults:
         raise SettingsError(faults)
     dialects = {ONLY_UPSTREAM: tables.spoken({})[0]}
     config = ConfigFile.model_validate(data)
-    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), folder)
-
-
-def unkept(rules: Rules) -> str:
-    """Why a ledger is needed for these rules; empty where it is not."""
-    asking = [policy.id for policy in rules.policies if any(rule.retention for rule in policy.rules)]
-    if not asking:
-        return ""
-    return f"{' and '.join(asking)} asks for records to be kept (retention), and `off` keeps none"
-
-
-def _impossible_sockets(config: ConfigFile) -> Iterable[Fault]:
-    for index, route in enumerate(config.routes):
-        upstream = config.upstreams.get(route.upstream)
-        if route.websockets == "refuse" or upstream is None:
-            continue
-        through = "go through a proxy" if upstream.proxy is not None else ""
-        impossible = through or ("be signed" if upstream.sign.scheme != "none" else "")
-        if impossible:
-            message = f"WebSockets cannot {impossible}, as those to {route.upstream} would have to"
-            yield Fault(("routes", index, "websockets"), message)
+    records = Records(read_ledger(config.ledger, folder, None)[0], None)
+    return _settings(config, policies.set, [rules], dialects, {}, tables.harmless, shipped.font(), folder, records)
 
 
 def _settings(
@@ -247,8 +255,9 @@ def _settings(
     harmless: Finder[str],
     font: bytes,
     folder: Path,
+    records: Records,
 ) -> Settings:
-    ledger, system = config.ledger, config.provider.system
+    system, telemetry = config.provider.system, config.telemetry
     upstreams = {
         name: UpstreamSettings(
             name=name,
@@ -284,11 +293,16 @@ def _settings(
         harmless=harmless,
         tenant=config.identity.tenant,
         trusted_peers=config.trusted_peers,
-        ledger=None if ledger is None else LedgerSettings(folder / ledger.path, ledger.on_failure, ledger.synchronous),
+        ledger=records.ledger,
         keys=folder / config.keys,
         limits=Limits(**dict(config.limits)),
         font=font,
         system=system.name or "",
         system_version=system.version or "",
         tokens=token_settings(config.tokens, folder),
+        subject=config.identity.subject,
+        grants=None if config.grants is None else folder / config.grants,
+        granted=records.granted,
+        desk=records.desk,
+        telemetry=TelemetrySettings(telemetry.otlp, telemetry.sample, telemetry.logs),
     )

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from proxy.settings import Settings, SettingsError, unkept
+from proxy.settings import Settings, SettingsError
+from proxy.settings_conflicts import unkept
 from proxy.settings_parts import Route
 
 __all__ = ["Kept", "changes", "keep"]
 
 # Parts of Settings that are compared member by member, or that follow from others.
 _APART = {"upstreams", "routes", "policy_set", "dialects", "harmless", "limits", "known_words"}
+# What is opened, or listened on, once and for all; of the ledger, too.
+TAKES_A_RESTART = ("listen", "keys", "desk", "telemetry")
+_OPENED = ("path", "synchronous", "checkpoint", "ship_to")
 # How the others are called in the configuration, where that is not their own name.
 _CALLED = {
     "provider_id": "provider.id",
@@ -23,6 +27,8 @@ _CALLED = {
     "system": "provider.system.name",
     "system_version": "provider.system.version",
     "tenant": "identity.tenant",
+    "subject": "identity.subject",
+    "granted": "grants",
 }
 
 
@@ -34,20 +40,22 @@ class Kept(NamedTuple):
 
 
 def keep(before: Settings, after: Settings) -> Kept:
-    """``after`` with all that takes a restart as ``before`` has it: where to listen, the keys, and where records are
-    kept and how they get there. Raises SettingsError where what is new cannot do without what takes a restart."""
-    keys = [*_differing(before, after, ("listen", "keys"))]
+    """``after`` with all that takes a restart as ``before`` has it: where to listen, the keys, what is told of traces,
+    and where records are kept and how they get there. Raises SettingsError where what is new cannot do without what
+    takes a restart."""
+    keys = [*_differing(before, after, TAKES_A_RESTART)]
     ledger = before.ledger
     if ledger is not None and after.ledger is not None:
-        keys += [f"ledger.{name}" for name in _differing(ledger, after.ledger, ("path", "synchronous"))]
-        ledger = replace(ledger, on_failure=after.ledger.on_failure)
+        keys += [f"ledger.{name}" for name in _differing(ledger, after.ledger, _OPENED)]
+        ledger = replace(after.ledger, **{name: getattr(ledger, name) for name in _OPENED})
     else:
         keys += _differing(before, after, ("ledger",))
     if ledger is None:
         asking = dict.fromkeys(why for route in after.routes if (why := unkept(route.rules)))
         if asking:
             raise SettingsError(f"ledger: {why}, which only a restart changes" for why in asking)
-    return Kept(replace(after, listen=before.listen, keys=before.keys, ledger=ledger), tuple(keys))
+    same = {name: getattr(before, name) for name in TAKES_A_RESTART}
+    return Kept(replace(after, **same, ledger=ledger), tuple(keys))
 
 
 def changes(before: Settings, after: Settings) -> tuple[str, ...]:

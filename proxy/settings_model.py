@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sized
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,11 +31,13 @@ from proxy.origin import origin
 from proxy.policy.patterns import path_faults
 from proxy.policy.reader import named
 from proxy.settings_deepfake import UNKNOWN, DeepfakeKey
+from proxy.settings_listen import Listen, read_listen
 from proxy.settings_quantities import Bytes, Pixels, Seconds
+from proxy.settings_records import DeskFile, LedgerFile, TelemetryFile
 from proxy.settings_signing import SignFile
 from proxy.settings_tokens import TokensFile
 
-__all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Listen", "Network", "read_listen", "read_provider", "read_url"]
+__all__ = ["PLACEHOLDER", "ConfigFile", "LimitsFile", "Network", "read_provider", "read_url"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -48,25 +50,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LONGEST_SAID = 200
 _PLAIN_PATH = re.compile(r"[^/]*[A-Za-z0-9._~/-]*")
-
-
-class Listen(NamedTuple):
-    """Where to listen; port 0 takes any free one."""
-
-    host: str
-    port: int
-
-
-def read_listen(value: object) -> Listen:
-    """``host:port``, an IPv6 address in brackets. ValueError otherwise."""
-    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
-        raise ValueError(f"must be host:port such as 127.0.0.1:8080, not {named(value)}")
-    return Listen(host, int(port))
 
 
 def read_url(value: object) -> str:
@@ -252,14 +235,7 @@ class IdentityFile(_Section):
     """``identity``: how callers are told apart in records."""
 
     tenant: Annotated[StrictStr, AfterValidator(_header)] | None = "authorization"
-
-
-class LedgerFile(_Section):
-    """``ledger``: where records are kept."""
-
-    path: StrictStr = "countermark.db"
-    on_failure: Literal["block", "pass"] = "block"
-    synchronous: Literal["full", "normal"] = "full"
+    subject: Annotated[StrictStr, AfterValidator(_header)] | None = None
 
 
 class LimitsFile(_Section):
@@ -304,4 +280,7 @@ class ConfigFile(_Section):
         LedgerFile | None, BeforeValidator(_off, json_schema_input_type=LedgerFile | Literal["off", False] | None)
     ] = LedgerFile()
     keys: StrictStr = "keys/"
+    grants: StrictStr | None = None
+    desk: DeskFile = DeskFile()
+    telemetry: TelemetryFile = TelemetryFile()
     limits: LimitsFile = LimitsFile()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from proxy.media_hosts import MediaHost
@@ -13,7 +12,7 @@ from proxy.policy.policies import Rules
 from proxy.settings_deepfake import UNKNOWN, DeepfakeFact
 from proxy.settings_signing import Signing
 
-__all__ = ["LedgerSettings", "Limits", "Route", "UpstreamSettings"]
+__all__ = ["Limits", "Route", "UpstreamSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +57,6 @@ class Route:
     media_hosts: tuple[MediaHost, ...]
     mode: Literal["enforce", "observe"] = "enforce"
     deepfake: DeepfakeFact = UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerSettings:
-    """Where records are kept, and what happens when they cannot be."""
-
-    path: Path
-    on_failure: Literal["block", "pass"]
-    synchronous: Literal["full", "normal"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,30 +11,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictStr
 
-from proxy.files import content
 from proxy.policy.errors import Fault
 from proxy.policy.reader import closest
+from proxy.settings_secrets import Secret, read_secret
 from proxy.signing import Credentials
 
 __all__ = ["SignFile", "Signing", "read_signing"]
 
-_PLACE = re.compile(r"(env|file):([^\0]+)")
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]*")
-_LONGEST = 1 << 20  # bytes of a file that holds a key
-_KEY = re.compile(r"[\x21-\x7e]+")  # it goes into a field of the request
 
 _MISSING = "the key {} is missing"
-
-
-class Place(NamedTuple):
-    """Where a key is: a variable of the environment, or a file."""
-
-    kind: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +39,6 @@ class Signing:
     profile: str | None
 
 
-def _place(value: object) -> Place:
-    found = _PLACE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        # Not repeated: it may be the key.
-        raise ValueError("must be env:NAME or file:PATH, where it is read from: a key must not stand in this file")
-    return Place(found[1], found[2])
-
-
 def _word(value: str) -> str:
     if not _WORD.fullmatch(value):
         raise ValueError("must be a name of small letters, digits and hyphens, such as bedrock or us-east-1")
@@ -69,7 +51,6 @@ def _mapping(value: object) -> object:
     return value
 
 
-Key = Annotated[Place, PlainValidator(_place)]
 Word = Annotated[StrictStr, AfterValidator(_word)]
 
 
@@ -78,9 +59,9 @@ class CredentialsFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key_id: Key | None = None
-    secret: Key | None = None
-    token: Key | None = None
+    key_id: Secret | None = None
+    secret: Secret | None = None
+    token: Secret | None = None
     profile: StrictStr | None = None
 
 
@@ -113,7 +94,7 @@ def read_signing(
         if place is None:
             continue
         try:
-            keys[name] = _read(place, folder, environment)
+            keys[name] = read_secret(place, folder, environment)
         except ValueError as error:
             faults.append(Fault(("credentials", name), str(error)))
     if faults:
@@ -161,23 +142,3 @@ def _unknown_profile(sign: SignFile) -> Iterator[Fault]:
         return
     if profile not in known:
         yield Fault(("credentials", "profile"), f"AWS's files know no profile {profile}{closest(profile, known)}")
-
-
-def _read(place: Place, folder: Path, environment: Mapping[str, str]) -> str:
-    """The key at a place. ValueError says what is wrong with the place, in words without the key."""
-    if place.kind == "env":
-        if place.name not in environment:
-            raise ValueError(f"the environment has no {place.name}")
-        key = environment[place.name].strip()
-    else:
-        try:
-            key = content(folder / place.name, _LONGEST).decode("ascii", "replace").strip()
-        except OSError as error:
-            raise ValueError(
-                f"the file {place.name} cannot be read: {error.strerror or type(error).__name__}"
-            ) from None
-    if not key:
-        raise ValueError(f"{place.name} is empty")
-    if not _KEY.fullmatch(key):
-        raise ValueError(f"{place.name} holds something that no key can hold: spaces, or characters beyond ASCII")
-    return key

@@ -49,9 +49,10 @@ def policy_folder(data: Any, folder: Path) -> Path:
 
 
 def _files(data: dict[Any, Any], folder: Path) -> Iterator[Path]:
-    """The font, the table that counts tokens, and the keys to sign with."""
-    if isinstance(data.get("font"), str):
-        yield folder / data["font"]
+    """The font, the grants, the table that counts tokens, and the keys to sign with."""
+    for name in ("font", "grants"):
+        if isinstance(data.get(name), str):
+            yield folder / data[name]
     tokens = _section(data, "tokens")
     table = TABLES.get(str(tokens.get("encoding", TokensFile().encoding)))
     if table is not None and isinstance(tokens.get("tables"), str):

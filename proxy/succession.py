@@ -10,8 +10,12 @@ from collections.abc import Callable
 from types import TracebackType
 
 from proxy.service import Service
+from proxy.shipper import Shipper
 
 __all__ = ["Reign", "Succession"]
+
+# Seconds for what the last records still have before them on their way to a database that is there.
+_SHIPPING = 5.0
 
 log = logging.getLogger("countermark")
 
@@ -44,10 +48,14 @@ class Reign:
 
 
 class Succession:
-    """The Service that exchanges begin with, and those before it that some still use. Belongs to one event loop."""
+    """The Service that exchanges begin with, and those before it that some still use. Belongs to one event loop.
 
-    def __init__(self, first: Service) -> None:
+    All of them share one ledger, and so one ``shipper``, where records are shipped.
+    """
+
+    def __init__(self, first: Service, shipper: Shipper | None = None) -> None:
         self.reign = Reign(first)
+        self.shipper = shipper
         self._earlier: set[Reign] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -73,6 +81,9 @@ class Succession:
         while services:
             await services.pop().close(beside=services)
         await asyncio.gather(*self._closing)
+        if self.shipper is not None:
+            # After the ledger, whose last checkpoint it takes along.
+            await asyncio.to_thread(self.shipper.close, _SHIPPING)
 
     def _services(self) -> list[Service]:
         return [self.service, *(one.service for one in self._earlier)]

@@ -37,6 +37,7 @@ from proxy.service import Claim, Service
 from proxy.settings import Route
 from proxy.socket_bridge import Bridge, End, Lane
 from proxy.socket_side import Side
+from proxy.trail import Trail
 from proxy.upstream import BadResponse
 from proxy.upstream_websocket import Agreed, Refusal
 
@@ -59,16 +60,19 @@ class WebSocket:
     """One of them. ``account`` is its record's, where it leaves one."""
 
     __slots__ = ("_bridge", "_claim", "_client", "_decision", "_done", "_labelled", "_lease", "_passed", "_route",
-                 "_service", "account")  # fmt: skip
+                 "_service", "_trail", "account")  # fmt: skip
 
     _bridge: Bridge
 
-    def __init__(self, service: Service, client: Client, claim: Claim, route: Route, lease: Lease) -> None:
+    def __init__(
+        self, service: Service, client: Client, claim: Claim, route: Route, lease: Lease, trail: Trail
+    ) -> None:
         self._service = service
         self._client = client
         self._claim = claim
         self._route = route
         self._lease = lease
+        self._trail = trail
         self._decision: Decision | None = None  # where a rule asks for anything
         self._done: Done | None = None
         self._passed = Outcome.PASSED, UNASKED
@@ -98,8 +102,7 @@ class WebSocket:
         """It will leave a record: decide, and write its first entry while the upstream is asked."""
         service, client, asked = self._service, self._client, Asked()
         decision = service.decide(self._claim, asked, client, streaming=True)["image"]
-        peer = client.peer(service.settings.trusts).address
-        self.account = service.account(client.head, self._claim, asked, {"image": decision}, peer=peer)
+        self.account = service.account(client, self._claim, asked, {"image": decision}, self._trail)
         if decision.acts and self._route.mode == "observe":
             self._passed = Outcome.OBSERVED, "its pictures would be labelled; what a WebSocket carries is not looked at"
         elif decision.acts:
@@ -115,7 +118,9 @@ class WebSocket:
             headers = [field for field in headers if field[0] != _EXTENSIONS]
         client.watch()
         sockets = self._service.sockets[upstream.name]
+        headers = self._trail.asks(headers, upstream)
         answer = await sockets.shake_hands(RequestHead("GET", client.head.target, headers))
+        self._trail.answered(answer.head.status)
         if isinstance(answer, Refusal):
             await self._refused(answer)
             return
@@ -155,7 +160,8 @@ class WebSocket:
         lanes = Lane(side, up, agreed.side, mask=True), Lane(agreed.side, down, side, mask=False)
         side.bridge = self._bridge = Bridge(*lanes, self._service.settings.limits.idle, self._do, self._tell)
         client.unwatch()
-        client.started = True
+        client.started, client.status = True, SWITCHING
+        self._trail.streams()
         side.unread(hand_over(side))
         side.transport.write(b"".join([_SWITCH, *(b"%b: %b\r\n" % field for field in headers), b"\r\n"]))
         await self._bridge.run()
@@ -194,7 +200,9 @@ class WebSocket:
         size = len(piece.raw)
         self._lease.take(size)
         try:
+            since = self._trail.now()
             drawn = await self._service.workshop.label(piece.pictures)
+            self._trail.spent("draw", since)
         except LabellingError as error:
             failed(self._done, str(error))
             return piece.raw

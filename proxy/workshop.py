@@ -171,7 +171,12 @@ class Workshop:
         for worker in reversed(self._workers):
             self._idle.put(worker)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="countermark-draw")
-        self._room = workers + waiting
+        self._room = self._places = workers + waiting
+
+    @property
+    def under_way(self) -> int:
+        """How many answers have pictures that are labelled now, or wait for it."""
+        return self._places - self._room
 
     def check(self) -> None:
         """Raises Overloaded where one more answer would find no room."""

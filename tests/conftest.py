@@ -1,8 +1,16 @@
-"""How hypothesis tries: at random here, and the same on every run of CI (where the environment has CI set)."""
+"""What all tests share.
+
+How hypothesis tries: at random here, and the same on every run of CI (where the environment has CI set). And the one
+PostgreSQL, for those who ask for it.
+"""
 
 import os
 
 from hypothesis import settings
+
+from tests.postgres import postgres, postgres_server
+
+__all__ = ["postgres", "postgres_server"]
 
 # No deadlines: how long an example takes says more about the machine than about the code.
 settings.register_profile("here", deadline=None, print_blob=True)

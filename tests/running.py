@@ -165,6 +165,8 @@ async def countermark(url: str, *, watched: float = 0.0, **sections: Any) -> Asy
                 await asyncio.wait(late) if late else None
                 assert not late, "an exchange did not end"
             await server.lifespan.shutdown()
+            if server.desk is not None:
+                await server.desk.stop()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from proxy.cli import commands
 from proxy.cli_explain import _found, _likely
 from proxy.labelling.message import RequestHead
 from proxy.media.formats import find
+from proxy.policy.combine import GRANTED
 from tests.chats import CHAT, asks, completion
 from tests.command import ROOT, running
 from tests.downstream import ask
@@ -200,6 +201,35 @@ def test_what_is_not_decided_upon(passes: str, arguments: list[str]) -> None:
     found = told(*arguments)["passes"]
     assert found.startswith(passes)
     assert bool(found) is bool(passes)
+
+
+NO_GRANT = "no grant leaves the notice out: "
+
+
+@pytest.mark.parametrize(
+    ("expected", "shows", "own", "their"),
+    [
+        ("who holds a grant gets no notice (countermark grant), and the label that machines read all the same", False,
+         "grant", "none, when: {kind: audio}"),
+        (f"{NO_GRANT}their/image does not let it (opt_out)", True, "grant", "none"),
+        (f"{NO_GRANT}their/image forbids it (opt_out)", True, "grant", "forbidden"),
+        ("who holds a grant may ask for no notice (countermark grant; Countermark-Notice: hide)", True,
+         "grant", "request"),
+    ],
+)  # fmt: skip
+def test_whom_a_grant_spares_the_notice(expected: str, shows: bool, own: str, their: str, folder: Path) -> None:
+    """With a grant, and without a word of the client's."""
+    offers, _, when = their.partition(", ")
+    (folder / "policies" / "own.yaml").write_text(f"{OWN}opt_out: {own}\nretention: 190 days\n", encoding="utf-8")
+    text = THEIR.replace("when: {kind: image}", when.replace("audio", "image, model: paint-1")) if when else THEIR
+    (folder / "policies" / "their.yaml").write_text(f"{text}opt_out: {offers}\n", encoding="utf-8")
+    (kind,) = told("--dialect", "openai.images", "--granted", "--model", "x")["kinds"]
+    assert expected in kind["notes"]
+    assert shows is kind["decision"]["shows"]
+    assert (f"no notice now: {GRANTED}" in kind["notes"]) is not shows
+    differing = {row["row"]: row["came"] for row in kind["together"]}
+    together = {"none": "none", "forbidden": "none", "request": "request with a grant"}
+    assert (None if when else together[offers]) == differing.get("opt_out")
 
 
 @pytest.mark.parametrize(

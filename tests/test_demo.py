@@ -24,6 +24,7 @@ from proxy.ledger import Ledger
 from proxy.media import png
 from proxy.server import bind
 from tests.command import PATIENCE, direct, run, running
+from tests.ledgers import NOTARY
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_what_it_cannot_do_it_says(tmp_path: Path) -> None:
 async def test_a_label_that_is_missing_fails_the_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model takes Countermark's place: nothing is labelled, and every claim about labels has its cross."""
     monkeypatch.chdir(tmp_path)
-    ledger = Ledger.open(tmp_path / "records.db", synchronous="normal")
+    ledger = Ledger.open(tmp_path / "records.db", NOTARY, synchronous="normal")
     console = Console(file=StringIO(), width=80)
     try:
         async with _serving(DemoModel(0)) as url:
@@ -136,7 +137,7 @@ async def test_a_label_that_is_missing_fails_the_show(tmp_path: Path, monkeypatc
 
 
 async def test_an_answer_that_does_not_come_ends_the_show(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path / "records.db", synchronous="normal")
+    ledger = Ledger.open(tmp_path / "records.db", NOTARY, synchronous="normal")
     gone = bind("127.0.0.1", 0)
     nobody = f"http://127.0.0.1:{gone.getsockname()[1]}"
     gone.close()

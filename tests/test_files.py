@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.files import FileError, check_absent, content, overwrite, read, write
+from proxy.files import FileError, check_absent, content, overwrite, read, write, writing
 
 
 @pytest.fixture
@@ -150,3 +150,36 @@ def test_a_file_that_has_gone_does_not_come_back(file: Path) -> None:
     with pytest.raises(FileError, match="it cannot be replaced: No such file or directory"):
         overwrite(file, b"after", status)
     assert os.listdir(file.parent) == []
+
+
+def test_a_file_that_is_written_in_pieces_comes_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "b.txt"
+    with writing(target) as file:
+        file.write(b"one ")
+        assert not target.exists()
+        file.write(b"two")
+    assert (b"one two", 0o600, ["b.txt"]) == (target.read_bytes(), mode(target), os.listdir(tmp_path))
+
+
+def test_a_file_that_fails_half_way_is_not_there(file: Path) -> None:
+    for force in (False, True):
+        with pytest.raises(ZeroDivisionError), writing(file.parent / "b.txt", force=force) as half:
+            half.writelines(b"%d" % (1 // number) for number in (1, 0))
+    assert ["a.png"] == os.listdir(file.parent)
+
+
+def test_what_is_there_goes_only_by_force(file: Path) -> None:
+    with pytest.raises(FileError, match=r"a\.png is there already"), writing(file) as again:
+        again.write(b"after")
+    assert (b"before", ["a.png"]) == (file.read_bytes(), os.listdir(file.parent))
+    with writing(file, force=True) as again:
+        again.write(b"after")
+    assert (b"after", ["a.png"]) == (file.read_bytes(), os.listdir(file.parent))
+
+
+def test_where_no_piece_can_be_written(file: Path) -> None:
+    with (
+        pytest.raises(FileError, match=r"nowhere/b cannot be written: No such file or directory"),
+        writing(file.parent / "nowhere" / "b"),
+    ):
+        raise AssertionError("there is nothing to write into")

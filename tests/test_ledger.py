@@ -17,6 +17,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.record.exchange import Item, Record, decode, encode
 from proxy.record.outcome import Outcome, State
 from proxy.record.schema import BATCH
+from tests.ledgers import NOTARY
 
 
 def record(number: int, state: State = State.WHOLE) -> Record:
@@ -38,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         yield ledger
 
 
@@ -85,7 +86,7 @@ async def test_an_entry_whose_future_is_done_lies_in_the_file(ledger: Ledger, pa
 @pytest.mark.parametrize("synchronous", ["full", "normal"])
 async def test_entries_lie_in_the_order_of_the_calls(path: Path, synchronous: str) -> None:
     entries = [record(number) for number in range(2 * BATCH + 50)]
-    with closing(Ledger.open(path, synchronous=synchronous)) as ledger:  # type: ignore[arg-type]
+    with closing(Ledger.open(path, NOTARY, synchronous=synchronous)) as ledger:  # type: ignore[arg-type]
         await asyncio.gather(*map(ledger.append, entries))
     assert entries == [decode(body) for body in bodies(path)]
 
@@ -134,7 +135,7 @@ async def test_a_waiter_that_gives_up_spoils_nothing(ledger: Ledger, path: Path)
 
 
 async def test_no_more_than_max_pending_wait(path: Path) -> None:
-    with closing(Ledger.open(path, max_pending=10)) as ledger:
+    with closing(Ledger.open(path, NOTARY, max_pending=10)) as ledger:
         with Held(path):
             written = [ledger.append(record(0))]
             await taken(ledger)
@@ -148,7 +149,7 @@ async def test_no_more_than_max_pending_wait(path: Path) -> None:
 
 
 async def test_a_file_that_stays_locked_fails_the_batch_and_not_the_next(path: Path) -> None:
-    with closing(Ledger.open(path, busy_seconds=0.05)) as ledger:
+    with closing(Ledger.open(path, NOTARY, busy_seconds=0.05)) as ledger:
         with Held(path):
             for number in range(3):
                 with pytest.raises(LedgerError, match="database is locked"):
@@ -158,7 +159,7 @@ async def test_a_file_that_stays_locked_fails_the_batch_and_not_the_next(path: P
 
 
 async def test_each_waiter_has_an_error_of_its_own(path: Path) -> None:
-    with closing(Ledger.open(path, busy_seconds=0.05)) as ledger, Held(path):
+    with closing(Ledger.open(path, NOTARY, busy_seconds=0.05)) as ledger, Held(path):
         errors = await asyncio.gather(*(ledger.append(record(n)) for n in range(3)), return_exceptions=True)
     assert [LedgerError] * 3 == [type(error) for error in errors]
     assert len(set(map(id, errors))) == 3
@@ -180,7 +181,7 @@ async def test_a_number_that_sqlite_does_not_take_fails_and_the_writer_lives(led
 
 
 async def test_a_file_that_is_taken_away_is_not_made_anew(path: Path) -> None:
-    with closing(Ledger.open(path, busy_seconds=0.05)) as ledger:
+    with closing(Ledger.open(path, NOTARY, busy_seconds=0.05)) as ledger:
         with Held(path), pytest.raises(LedgerError):
             await ledger.append(record(0))  # the next one opens the file again
         os.rename(path, f"{path}.elsewhere")
@@ -227,7 +228,7 @@ async def test_a_damaged_entry_is_named_as_such(ledger: Ledger, path: Path) -> N
 
 
 async def test_closing_writes_what_waits(path: Path) -> None:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(path, NOTARY)
     written = [ledger.append(record(number)) for number in range(3 * BATCH)]
     await asyncio.to_thread(ledger.close)
     await asyncio.gather(*written)
@@ -235,7 +236,7 @@ async def test_closing_writes_what_waits(path: Path) -> None:
 
 
 async def test_closing_on_the_loop_writes_what_waits(path: Path) -> None:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(path, NOTARY)
     written = [ledger.append(record(number)) for number in range(10)]
     ledger.close()
     await asyncio.gather(*written)
@@ -243,7 +244,7 @@ async def test_closing_on_the_loop_writes_what_waits(path: Path) -> None:
 
 
 async def test_a_closed_ledger_takes_nothing(path: Path) -> None:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(path, NOTARY)
     ledger.close()
     ledger.close()
     with pytest.raises(LedgerError, match="closed"):
@@ -251,7 +252,7 @@ async def test_a_closed_ledger_takes_nothing(path: Path) -> None:
 
 
 def test_a_loop_that_has_ended_does_not_keep_entries_from_the_file(path: Path) -> None:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(path, NOTARY)
 
     async def leave() -> None:
         for number in range(5):
@@ -275,21 +276,21 @@ async def test_only_the_owner_may_read_what_is_there(ledger: Ledger, path: Path)
 
 @pytest.mark.parametrize("name", ["a b.db", "a?b#c%20d.db", "标识.db", "-x.db"])
 async def test_any_name_will_do(tmp_path: Path, name: str) -> None:
-    with closing(Ledger.open(tmp_path / name)) as ledger:
+    with closing(Ledger.open(tmp_path / name, NOTARY)) as ledger:
         await ledger.append(record(0))
         assert ledger.count() == 1
     assert {name, name + ".lock"} == set(os.listdir(tmp_path))
 
 
 def test_an_older_ledger_is_opened_again(path: Path) -> None:
-    Ledger.open(path).close()
-    Ledger.open(path).close()
+    Ledger.open(path, NOTARY).close()
+    Ledger.open(path, NOTARY).close()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version FROM schema").fetchall() == [(1,)]
+        assert connection.execute("SELECT version FROM schema").fetchall() == [(1,), (2,)]
 
 
 async def test_streams_that_were_never_closed_become_interrupted_once(path: Path) -> None:
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         for entry in (
             record(1, State.OPENED),
             record(2, State.OPENED),
@@ -299,7 +300,7 @@ async def test_streams_that_were_never_closed_become_interrupted_once(path: Path
         ):
             await ledger.append(entry)
     before = time.time_ns()
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         after = time.time_ns()
         assert [entry.state for entry in ledger.find(record(1).id)] == [State.OPENED, State.CLOSED]
         assert [entry.state for entry in ledger.find(record(3).id)] == [State.WHOLE]
@@ -314,41 +315,41 @@ async def test_streams_that_were_never_closed_become_interrupted_once(path: Path
                 at=interrupted.at,
                 reason="the process ended before the stream was closed",
             )
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         assert ledger.count() == 7
 
 
 async def test_many_interrupted_streams(path: Path) -> None:
-    with closing(Ledger.open(path, synchronous="normal")) as ledger:
+    with closing(Ledger.open(path, NOTARY, synchronous="normal")) as ledger:
         await asyncio.gather(*(ledger.append(record(n, State.OPENED)) for n in range(BATCH + 5)))
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         assert ledger.count() == 2 * (BATCH + 5)
 
 
 def test_one_ledger_has_one_owner(path: Path) -> None:
-    with closing(Ledger.open(path)):
+    with closing(Ledger.open(path, NOTARY)):
         with pytest.raises(LedgerError, match=rf"in use by another process \(id {os.getpid()}\)"):
-            Ledger.open(path)
-        other = run("Ledger.open(path)", path)
+            Ledger.open(path, NOTARY)
+        other = run("Ledger.open(path, NOTARY)", path)
         assert other.returncode != 0
         assert f"{path}: in use by another process (id {os.getpid()})" in other.stderr
-    assert run("Ledger.open(path).close()", path).returncode == 0
+    assert run("Ledger.open(path, NOTARY).close()", path).returncode == 0
 
 
 def test_a_refused_opening_leaves_no_lock_behind(path: Path) -> None:
     path.write_bytes(b"this is a letter, not a ledger" * 100)
     for _ in range(2):
         with pytest.raises(LedgerError, match=f"{path}: file is not a database"):
-            Ledger.open(path)
+            Ledger.open(path, NOTARY)
     path.unlink()
-    Ledger.open(path).close()
+    Ledger.open(path, NOTARY).close()
 
 
 @pytest.mark.parametrize(
     ("expected", "made", "statement"),
     [
         (
-            "schema version 99 is from a newer program; this one knows version 1",
+            "schema version 99 is from a newer program; this one knows version 2",
             True,
             "INSERT INTO schema (version, at) VALUES (99, 0)",
         ),
@@ -358,19 +359,19 @@ def test_a_refused_opening_leaves_no_lock_behind(path: Path) -> None:
 )
 def test_what_is_not_ours_is_left_alone(path: Path, expected: str, made: bool, statement: str) -> None:
     if made:
-        Ledger.open(path).close()
+        Ledger.open(path, NOTARY).close()
     changed(path, statement)
     content = path.read_bytes()
     with pytest.raises(LedgerError, match=expected):
-        Ledger.open(path)
+        Ledger.open(path, NOTARY)
     assert content == path.read_bytes()
 
 
 def test_a_damaged_stream_is_not_passed_over_at_the_start(path: Path) -> None:
-    Ledger.open(path).close()
+    Ledger.open(path, NOTARY).close()
     changed(path, "INSERT INTO entries (id, state, at, body) VALUES ('x', 'opened', 1, x'00')")
     with pytest.raises(LedgerError, match="not a record"):
-        Ledger.open(path)
+        Ledger.open(path, NOTARY)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +382,7 @@ def test_where_no_ledger_can_be(tmp_path: Path, expected: str, name: str) -> Non
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(LedgerError, match=f"{name}: {expected}"):
-        Ledger.open(tmp_path / name)
+        Ledger.open(tmp_path / name, NOTARY)
 
 
 # Processes that die and disks that fill up.
@@ -389,9 +390,12 @@ def test_where_no_ledger_can_be(tmp_path: Path, expected: str, name: str) -> Non
 PREAMBLE = """
 import asyncio, os, resource, sys
 from pathlib import Path
+from proxy.keys import Keys
 from proxy.ledger import Ledger, LedgerError
+from proxy.notary import Notary
 from proxy.record.exchange import Record
 from proxy.record.outcome import State
+NOTARY = Notary(Keys.ephemeral(bytes(32)))
 path = Path(sys.argv[1])
 def record(number, state=State.WHOLE):
     return Record(id=f"{number:032x}", trace_id="a" * 32, at=number, state=state)
@@ -404,7 +408,7 @@ def run(program: str, path: Path) -> subprocess.CompletedProcess[str]:
 
 CRASHING = """
 first = int(sys.argv[2])
-ledger = Ledger.open(path, synchronous=sys.argv[3])
+ledger = Ledger.open(path, NOTARY, synchronous=sys.argv[3])
 def say(word, number):
     os.write(1, f"{word} {number}\\n".encode())
 async def stream(number):
@@ -450,7 +454,7 @@ def test_what_was_confirmed_survives_a_kill(path: Path, synchronous: str) -> Non
         assert process.wait() == -signal.SIGKILL
     assert whole
     assert closed
-    with closing(Ledger.open(path)) as ledger:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
         kept: dict[int, list[State]] = {}
         for entry in reversed(ledger.recent(ledger.count())):
             kept.setdefault(int(entry.id, 16), []).append(entry.state)
@@ -465,7 +469,7 @@ def test_what_was_confirmed_survives_a_kill(path: Path, synchronous: str) -> Non
 
 
 FILLING = """
-ledger = Ledger.open(path)
+ledger = Ledger.open(path, NOTARY)
 async def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))

@@ -132,6 +132,15 @@ def test_replicas_with_the_same_secret_agree() -> None:
     assert status(sealed(), NOW, links(Keys.ephemeral(bytes(32)))) == 404
 
 
+def test_a_link_outlives_the_rotation_of_the_secret() -> None:
+    rotated = Keys.ephemeral(bytes(32), b"\xff" * 32, bytes(range(32)))
+    assert links(rotated).open(sealed(), NOW)[0] == LINK
+    assert status(sealed(), NOW + DAY, links(rotated)) == 410
+    fresh = links(rotated).seal(LINK, NOW, bytes(NONCE)).removeprefix(PUBLIC)
+    assert links(Keys.ephemeral(bytes(32))).open(fresh, NOW)[0] == LINK
+    assert status(fresh) == 404
+
+
 def test_the_key_changes_with_the_day() -> None:
     keys = {KEYS.linking(epoch) for epoch in range(100)}
     assert len(keys | {KEYS.sealing, KEYS.stored}) == 102

@@ -206,14 +206,56 @@ def test_no_ledger(folder: Path, ledger: str) -> None:
     assert load(write(folder, f"{SOUND}ledger: {ledger}\n")).ledger is None
 
 
-def test_records_that_a_policy_asks_for_are_kept(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("expected", "asked"),
+    [
+        ("ledger: cn-gb45438 asks for records to be kept (retention), and `off` keeps none", "retention: 190 days"),
+        (
+            "ledger: cn-gb45438 asks for texts to be found again (fingerprint), and `off` keeps none",
+            "fingerprint: true",
+        ),
+    ],
+)
+def test_records_that_a_policy_asks_for_are_kept(expected: str, asked: str, folder: Path) -> None:
     policy = folder / "policies" / "cn-gb45438.yaml"
     text = policy.read_text(encoding="utf-8")
-    policy.write_text(f"retention: 190 days\n{text}", encoding="utf-8")
-    expected = "ledger: cn-gb45438 asks for records to be kept (retention), and `off` keeps none"
+    policy.write_text(f"{asked}\n{text.replace('fingerprint: false', '')}", encoding="utf-8")
     (fault,) = faults(write(folder, f"{SOUND}ledger: off\n"))
     assert fault.endswith(f":9: {expected}")
     assert load(write(folder, SOUND)).ledger is not None
+
+
+@pytest.mark.parametrize(
+    ("expected", "asked", "section"),
+    [
+        ("", "190 days", ""),
+        ("", "184 days", "ledger: {retention: 4416 h}"),
+        ("asks for records to be kept for 191 days, and they are kept for 190: say 191 d or more", "191 days", ""),
+        (
+            "asks for records to be kept for 184 days, and they are kept for 183.5: say 184 d or more",
+            "184 days",
+            "ledger: {retention: 4404 h}",
+        ),
+    ],
+)
+def test_records_are_kept_as_long_as_any_policy_asks(expected: str, asked: str, section: str, folder: Path) -> None:
+    policy = folder / "policies" / "cn-gb45438.yaml"
+    policy.write_text(f"retention: {asked}\n{policy.read_text(encoding='utf-8')}", encoding="utf-8")
+    path = write(folder, f"{SOUND}{section}\n")
+    if not expected:
+        assert load(path).ledger is not None
+        return
+    (fault,) = faults(path)
+    assert fault.endswith(f": ledger.retention: cn-gb45438 {expected}")
+
+
+def test_grants_are_a_part_of_the_settings(folder: Path) -> None:
+    path = write(folder, f"{SOUND}grants: grants.jsonl\n")
+    held = load(path)
+    assert (folder / "grants.jsonl", ()) == (held.grants, held.granted.every)
+    (folder / "grants.jsonl").write_text("granted\n", encoding="utf-8")
+    (fault,) = faults(path)
+    assert fault.endswith("grants.jsonl:1:1: not JSON: Expecting value")
 
 
 def test_the_sample_loads_once_it_names_its_provider(tmp_path: Path) -> None:
@@ -470,7 +512,10 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             top("limits: {pixels: ~}"),
         ),
         (
-            ["1:16: limits.idle: must be an amount with its unit (ms, s, min, h) such as 600 s, not the text '-1 s'"],
+            [
+                "1:16: limits.idle: must be an amount with its unit (ms, s, min, h, d) such as 600 s, "
+                "not the text '-1 s'"
+            ],
             top("limits: {idle: -1 s}"),
         ),
         (["1:16: limits.idle: must be more than nothing"], top("limits: {idle: 0 s}")),

@@ -151,7 +151,7 @@ def _text(dialect: Dialect, asked: Asked, done: Done, unit: Unit) -> tuple[int, 
         prefix = suffix = ""
     placed, at = SHOWN[bool(prefix)][bool(suffix)], begin or 0
     after = text[:at] + prefix + text[at:] + suffix if placed else text
-    done.parts.append(TextDone(done.number(), unit.name, placed, skipped, text, after, because))
+    done.parts.append(TextDone(done.number(), unit.name, placed, skipped, text, after, because, seen))
     return at, prefix, suffix, agreed
 
 

@@ -27,6 +27,8 @@ _ABOUT_BYTES = frozenset(
     b"x-goog-hash ai-disclosure".split()
 )
 _NOT_OURS = HOP_BY_HOP | _ABOUT_BYTES
+_CACHED = frozenset({b"cache-control", b"expires", b"pragma", b"surrogate-control"})
+_CACHED_BY = b"-cache-control"  # of a certain cache, such as CDN-Cache-Control
 _PREFIX = b"countermark-"
 _CHECKSUMS = b"x-amz-checksum-"
 
@@ -124,6 +126,13 @@ def relabelled(headers: Headers) -> Headers:
     return _without(headers, _NOT_OURS)
 
 
+def unshared(headers: Headers) -> Headers:
+    """The fields of a response that is for nobody but who asked (RFC 9111 section 5.2.2): what somebody else's cache
+    was told (RFC 9213) is gone, too."""
+    kept = [field for field in headers if field[0] not in _CACHED and not field[0].endswith(_CACHED_BY)]
+    return [*kept, (b"cache-control", b"private, no-store")]
+
+
 def retyped(headers: Headers, media_type: str) -> Headers:
     """The fields with another Content-Type, where the answer has become one."""
     if not media_type:
@@ -146,12 +155,15 @@ def _without(headers: Headers, names: frozenset[bytes]) -> Headers:
 def ours(done: Done, headers: Headers, *, model: str, policy: bytes, seconds: int) -> Headers:
     """The fields that say what was done: the label, the disclosure, the policy set that decided.
 
-    An error with status 200 holds nothing generated, so nothing is claimed of it; a stream that has both is labelled.
+    What leaves without a notice by a grant says so: who has it must label it before others see it. An error with status
+    200 holds nothing generated, so nothing is claimed of it; a stream that has both is labelled.
     ``headers`` are the upstream's, ``policy`` the policy set's short digest, ``seconds`` the Unix time.
     """
     out: Headers = [(POLICY, policy)]
     if done.failure or done.left:
         out.append((STATUS, b"unlabelled"))
+    elif done.granted:
+        out.append((STATUS, b"granted"))
     if not done.failure and not done.passed and (not done.error or done.parts):
         if "header" in done.mark.terms.carriers:
             out.append((AIGC, done.aigc_json))

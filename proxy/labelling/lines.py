@@ -16,6 +16,7 @@ from proxy.framing.record import Record
 from proxy.label.identifier import derived_id
 from proxy.labelling.document import label_document
 from proxy.labelling.errors import LabellingError
+from proxy.labelling.gathered import MOST
 from proxy.labelling.outcome import Done
 from proxy.labelling.request import Asked
 from proxy.labelling.transform import Piece
@@ -109,6 +110,8 @@ class LinesLabeller:
         done = Done(self._done.mark._replace(produce_id=produce_id, aigc=label), label.compact().encode())
         pieces = label_document(self._dialects[name], Asked(), done, data[start:end])
         self._done.parts += done.items()
+        if len(self._done.within) <= MOST:
+            self._done.within += done.texts()
         self._done.left = self._done.left or done.left
         before, after = record.raw.split(data, 1) if data else (record.raw, b"")
         return (before + data[:start], *pieces, data[end:] + after)

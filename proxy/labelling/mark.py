@@ -67,6 +67,8 @@ class Terms(NamedTuple):
     ``asked_of`` are the kinds of content for which a rule asks for anything, ``urls`` what becomes of media that are
     handed out as URLs, ``convert`` the formats that may become PNG. ``grounds`` are those of statements: of one kind of
     content by its name, and of the answer as a whole under the empty name. ``roles``: what we are for content, by kind.
+    ``fingerprint``: what people see of texts is to be gathered, for they are to be found again (see likeness.py).
+    ``granted``: some of it goes without a notice because who asks holds a grant.
     """
 
     text: TextTerms
@@ -87,6 +89,8 @@ class Terms(NamedTuple):
     unbadged: str = ""
     grounds: Mapping[str, Grounds] = MappingProxyType({})
     roles: Mapping[str, Role] = MappingProxyType({})
+    granted: bool = False
+    fingerprint: bool = False
 
     def role(self, kind: str) -> Role:
         """What we are for content of this kind; for an answer as a whole, as for its text. What a trusted upstream has
@@ -195,7 +199,15 @@ def terms(
         unbadged,
         _grounds(decisions) if "statement" in carriers else {},
         _roles(decisions),
+        any(decision.leans_on_grant for decision in decisions.values()),
+        any(one.fingerprint for one in _of_texts(decisions)),
     )
+
+
+def _of_texts(decisions: Mapping[str, Decision]) -> tuple[Decision, ...]:
+    """What was decided of the answer's texts, whatever they turn out to be."""
+    decision = decisions.get("text")
+    return () if decision is None else (decision, *(one for _, _, one in decision.by_text))
 
 
 def _roles(decisions: Mapping[str, Decision]) -> Mapping[str, Role]:

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy.label.aigc import Aigc
+from proxy.labelling.gathered import MOST, Said
 from proxy.labelling.mark import Mark
 from proxy.labelling.text_terms import TextTerms
 from proxy.labelling.verdict import ALREADY
+from proxy.policy.combine import GRANTED
 from proxy.record.exchange import Item
+from proxy.record.likeness import LONGEST, normalised
 from proxy.record.outcome import Outcome
 
 # What people see stands first in the list of what was placed.
@@ -18,7 +21,8 @@ _VISIBLE = frozenset({"prefix", "suffix", "badge"})
 class TextDone(NamedTuple):
     """What was done to one unit of text, as in a record's item, with the text before and after instead of digests;
     both are empty where it was not gathered (a stream). ``number`` counts the answer's items, ``because`` is of which
-    rules, where those hang on the text. The item is made only where a record is kept."""
+    rules, where those hang on the text, ``said`` what people see of it as it came, as far as that was gathered. The
+    item is made only where a record is kept."""
 
     number: int
     unit: str
@@ -27,6 +31,7 @@ class TextDone(NamedTuple):
     before: str = ""
     after: str = ""
     because: tuple[str, ...] = ()
+    said: str = ""
 
     def item(self, mark: Mark) -> Item:
         """The record's item."""
@@ -36,9 +41,11 @@ class TextDone(NamedTuple):
         if not self.before or digest is None:
             return Item(produce_id, "text", self.unit, placed, self.skipped)
         before, after = (len(text.encode("utf-8", "surrogatepass")) for text in (self.before, self.after))
+        plain = normalised(self.said)
         return Item(
-            produce_id, "text", self.unit, placed, self.skipped, digest(self.before), digest(self.after), before, after
-        )
+            produce_id, "text", self.unit, placed, self.skipped, digest(self.before), digest(self.after), before, after,
+            text=digest(plain) if plain else "",
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -48,7 +55,7 @@ class Done:
     ``aigc_json`` is the label of the answer as a whole, ``failure`` why labelling failed, ``error`` that the upstream
     sent an error with status 200, ``left`` what was let go without a label because the configuration says so,
     ``passed`` why it needs none. ``media_type`` is the type of a file that has become another. ``live`` tells of
-    the units of a stream that is under way.
+    the units of a stream that is under way, ``within`` are texts of answers within this one.
     """
 
     mark: Mark
@@ -60,6 +67,7 @@ class Done:
     passed: str = ""
     media_type: str = ""
     live: Callable[[], list[TextDone]] = list
+    within: list[Said] = field(default_factory=list)
     _count: int = 0
 
     def number(self) -> int:
@@ -94,13 +102,41 @@ class Done:
     def rewrite(self, first: int, text: Callable[[str], str]) -> None:
         """Say of the texts from the part ``first`` on what ``text`` makes of them."""
         self.parts[first:] = [
-            part if isinstance(part, Item) else part._replace(before=text(part.before), after=text(part.after))
+            part
+            if isinstance(part, Item)
+            else part._replace(before=text(part.before), after=text(part.after), said=text(part.said))
             for part in self.parts[first:]
         ]
 
     def items(self) -> tuple[Item, ...]:
         """The record's items."""
         return tuple(part if isinstance(part, Item) else part.item(self.mark) for part in (*self.parts, *self.live()))
+
+    def texts(self) -> list[Said]:
+        """The texts of which a rule asks for a fingerprint, as far as they count; one more than count where there are
+        more."""
+        if not self.mark.terms.fingerprint:
+            return []
+        texts = [part for part in (*self.parts, *self.live()) if isinstance(part, TextDone) and part.said]
+        said = [
+            Said(
+                self.mark.of_item(part.number).produce_id,
+                part.unit,
+                part.said[:LONGEST],
+                bool(part.before),
+                len(part.said) <= LONGEST,
+            )
+            for part in texts[: MOST + 1]
+        ]
+        return [*said, *self.within][: MOST + 1]
+
+    @property
+    def granted(self) -> bool:
+        """Whether any of it goes without a notice by a grant; as long as nothing is there yet, whether any may."""
+        if not self.mark.terms.granted:
+            return False
+        parts = (*self.parts, *self.live())
+        return not parts or any(part.skipped == GRANTED for part in parts)
 
     @property
     def because(self) -> tuple[str, ...]:

@@ -14,22 +14,22 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from proxy.dialects.dialect import Dialect, Mode
-from proxy.dialects.paths import MISSING, Path
+from proxy.dialects.paths import MISSING
 from proxy.dialects.unit import Unit
 from proxy.labelling import think
 from proxy.labelling.errors import LabellingError
+from proxy.labelling.gathered import MOST, Gathered
 from proxy.labelling.outcome import Done, TextDone
 from proxy.labelling.output import BY_VERDICT
 from proxy.labelling.pending import Pending
 from proxy.labelling.request import Asked
 from proxy.labelling.so_far import SoFar
 from proxy.labelling.stream_unit import StreamUnit
-from proxy.labelling.suffix import closing_record
+from proxy.labelling.suffix import closing_record, creates
 from proxy.labelling.text_terms import TextTerms
 from proxy.labelling.verdict import ALREADY, SILENT, Wait, verdict
 
 _BLANK: Final = 64  # characters: more white space than any text begins with that matters
-_PIECE: Final = 64  # characters: as many as no piece of a text begins with that the one before it was
 _HEAD: Final = 256  # characters: a text that begins like the last one is more of the same
 RESUMED: Final = "the client has read the beginning, with its notice, before"
 
@@ -65,7 +65,10 @@ class Texts:
 
     @property
     def decided(self) -> bool:
-        """Whether nothing more is to be done to any text: all units that were asked for are clear, no suffix is due."""
+        """Whether nothing more is to be done to any text: all units that were asked for are clear, no suffix is due,
+        and nobody asks what more they say."""
+        if self._done.mark.terms.fingerprint:
+            return False
         if not self._done.mark.terms.shows:
             return True
         expected = self._asked.units
@@ -81,6 +84,8 @@ class Texts:
             unit.opened = found.rule.text is None
             if (by_text := self._done.mark.terms.by_text) is not None and by_text.follows:
                 unit.so_far = SoFar(self._done.mark.operator.count, by_text.most)
+            if self._done.mark.terms.fingerprint and len(self.units) <= MOST:
+                unit.gathered = Gathered()
             self.units[found.key] = unit
         mode = found.rule.mode or self._mode
         if unit.so_far is not None and found.slot is not MISSING and found.slot != unit.slot:
@@ -136,9 +141,11 @@ class Texts:
             at = unit.reading.say(text)
             if so_far is not None:
                 so_far.say(found, at or 0)
+            if unit.gathered is not None:
+                unit.gathered.say(text[at or 0 :])
         else:
             if self._asked.mode == "delta" and self._dialect.mode == "cumulative":
-                self._check_claim(unit, text)
+                unit.check_claim(text)
             inside = unit.reading.inside
             at = unit.reading.feed(text)
             if at != 0 and not inside:  # what has come was the beginning of reasoning
@@ -148,6 +155,8 @@ class Texts:
                 if at or (inside and at is not None):
                     so_far.forget()  # the reasoning ends here
                 so_far.feed(found, at or 0)
+            if unit.gathered is not None:
+                unit.gathered.feed(text, at, inside=inside)
         if (not unit.skipped or unit.late) and (self._ends or unit.reading.inside or unit.so_far is not None):
             unit.remember(pending.record, found)
         if at is None:
@@ -162,14 +171,6 @@ class Texts:
             self._decide(unit, ended=found.closes)
         elif mode == "cumulative" and unit.prefix:
             pending.prefixes.append((found, at, unit.prefix))
-
-    @staticmethod
-    def _check_claim(unit: StreamUnit, text: str) -> None:
-        """A client says that only pieces will come: a server that does not heed it would show the text without its
-        notice. A long text that comes again and goes on is no piece."""
-        if len(unit.head) >= _PIECE and text != unit.head and text.startswith(unit.head):
-            raise LabellingError("the stream says all of its text again, although the request asks for pieces of it")
-        unit.head = text
 
     def _decide(self, unit: StreamUnit, *, ended: bool) -> None:
         if unit.skipped is not None:
@@ -228,6 +229,8 @@ class Texts:
         if not text:
             return
         at = think.visible(text, self._dialect.think) or 0
+        if unit.gathered is not None:
+            unit.gathered.say(text[at:])
         if unit.skipped is None or unit.skipped == RESUMED:
             says = verdict(text[at:], self._asked, mark.terms.notices, ended=True, whole=True)
             assert isinstance(says, str)  # a whole text is never unclear
@@ -287,7 +290,7 @@ class Texts:
             pending.suffixes[found.parts[-1][0]] = due
         elif not self._has_place(unit):
             return
-        elif found.rule.create is not None and self._creates(found, found.rule.create):
+        elif found.rule.create is not None and creates(found, found.rule.create):
             unit.suffix = due
             assert found.rule.text is not None
             pending.created.append((found.element + found.rule.create.names, found.rule.text.names, due))
@@ -299,12 +302,6 @@ class Texts:
         if not unit.ends_in_text and unit.lacks(self._agreed(unit)):
             raise LabellingError("the stream has no place for the notice at the end of a text")
         return unit.ends_in_text
-
-    @staticmethod
-    def _creates(found: Unit, path: Path) -> bool:
-        """Whether the list at ``path`` can get an element: it is empty or missing, and what should hold it is there."""
-        holder = Path("", path.names[:-1]).value(found.value)
-        return type(holder) is dict and not holder.get(path.names[-1])
 
     def _before(self, held: Pending) -> Callable[[Pending], None]:
         return lambda ours: self._queue.insert(self._queue.index(held), ours)

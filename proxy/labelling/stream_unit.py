@@ -6,6 +6,8 @@ from typing import Any, Final
 from proxy.dialects.paths import MISSING
 from proxy.dialects.unit import Unit
 from proxy.framing.record import Record
+from proxy.labelling.errors import LabellingError
+from proxy.labelling.gathered import Gathered
 from proxy.labelling.outcome import TextDone
 from proxy.labelling.pending import Pending
 from proxy.labelling.so_far import SoFar
@@ -13,6 +15,7 @@ from proxy.labelling.text_terms import SHOWN, TextTerms
 from proxy.labelling.think import Reading
 from proxy.labelling.verdict import SILENT
 
+_PIECE: Final = 64  # characters: as many as no piece of a text begins with that the one before it was
 _TAIL: Final = 4096  # characters: longer than any notice with the white space around it
 
 
@@ -25,8 +28,8 @@ class StreamUnit:
     ``tail`` how the text ends so far, and ``head`` how it begins where each record says it again, or what came last
     where the client says that none does. ``slot`` is the block that came last, ``stop`` the record that ended it, held
     back. ``opened``: the beginning of the unit was seen, not only its text. ``so_far`` follows what the text is, where
-    that matters; ``late``: only its end will tell whether it gets a notice. ``prefix`` and ``suffix`` are the words
-    that were put in.
+    that matters; ``late``: only its end will tell whether it gets a notice; ``gathered`` keeps the text, where it is
+    asked for. ``prefix`` and ``suffix`` are the words that were put in.
     """
 
     index: int
@@ -44,6 +47,7 @@ class StreamUnit:
     opened: bool = False
     closed: bool = False
     so_far: SoFar | None = None
+    gathered: Gathered | None = None
     late: bool = False
     prefix: str = ""
     suffix: str = ""
@@ -52,6 +56,13 @@ class StreamUnit:
         """This record holds the unit's last text so far."""
         self.last = (record, found)
         self.tail = (self.tail + found.text)[-_TAIL:]
+
+    def check_claim(self, text: str) -> None:
+        """A client says that only pieces will come: a server that does not heed it would show the text without its
+        notice. A long text that comes again and goes on is no piece. Raises LabellingError."""
+        if len(self.head) >= _PIECE and text != self.head and text.startswith(self.head):
+            raise LabellingError("the stream says all of its text again, although the request asks for pieces of it")
+        self.head = text
 
     @property
     def placed(self) -> tuple[str, ...]:
@@ -71,4 +82,5 @@ class StreamUnit:
         """What the record says of it; ``shown``: a rule asks for words, ``agreed``: the terms of this text."""
         skipped = (SILENT if shown else "") if self.skipped is None else self.skipped
         skipped = "" if self.placed else skipped or agreed.why
-        return TextDone(self.index, self.place, self.placed, skipped, because=because)
+        said = "" if self.gathered is None else self.gathered.text
+        return TextDone(self.index, self.place, self.placed, skipped, because=because, said=said)

@@ -8,11 +8,18 @@ import json
 from typing import Any
 
 from proxy.dialects.dialect import Member
+from proxy.dialects.paths import Path
 from proxy.dialects.unit import Unit
 from proxy.framing.json_text import parse
 from proxy.framing.record import Record
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.metadata import beside
+
+
+def creates(unit: Unit, path: Path) -> bool:
+    """Whether the list at ``path`` can get an element: it is empty or missing, and what should hold it is there."""
+    holder = Path("", path.names[:-1]).value(unit.value)
+    return type(holder) is dict and not holder.get(path.names[-1])
 
 
 def closing_record(record: Record, unit: Unit, text: str, metadata: Member | None) -> Record:

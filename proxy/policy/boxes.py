@@ -19,7 +19,11 @@ Box = tuple[frozenset[Value], ...]
 
 # Of a value that fits no pattern, and of patterns that all values fit.
 _EVERYTHING: Final = ("", "*", "/**")
-_TRUTHS: Final = {"streaming": ("streamed", "not streamed"), "informed": ("informed before", "not informed before")}
+_TRUTHS: Final = {
+    "streaming": ("streamed", "not streamed"),
+    "informed": ("informed before", "not informed before"),
+    "granted": ("with a grant", "without a grant"),
+}
 _WISHES: Final = {
     frozenset(("show",)): "where the client asks for the notice",
     frozenset(("hide",)): "where the client asks for no notice",

@@ -15,18 +15,18 @@ from typing import Any, Final
 from proxy.policy.automaton import Found
 from proxy.policy.facts import Facts
 from proxy.policy.reach import UNFORESEEN, between, spellings
-from proxy.policy.vocabulary import FACTS, TEXT_ONLY, WISH, Fact, When
+from proxy.policy.vocabulary import FACTS, TEXT_ONLY, UNSAID, Fact, When
 
 __all__ = ["ASKED", "MOST_CELLS", "Space", "Value"]
 
-ASKED: Final[Mapping[str, Fact]] = FACTS | {"wish": WISH}
+ASKED: Final[Mapping[str, Fact]] = FACTS | UNSAID
 MOST_CELLS: Final = 20_000
 # Of these, the ones that are spent on a single condition, at most.
 MOST_OF_ONE: Final = 256
 # Beyond so many patterns with wildcards, none are put together two by two.
 MOST_GLOBS: Final = 60
 
-_BOOLEANS: Final = ("streaming", "informed")
+_BOOLEANS: Final = ("streaming", "informed", "granted")
 _STRANGE: Final = f"{UNFORESEEN}/{UNFORESEEN}/{UNFORESEEN}"
 
 

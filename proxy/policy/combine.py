@@ -14,9 +14,11 @@ mark         the one that is given; two different ones clash likewise
 backing      ``plate`` wins over ``outline``, and that over ``auto``
 undrawable   ``refuse`` wins
 convert      what all rules for pictures allow
-opt_out      heeded where all offer it; that one offers it and another forbids it is a clash
+opt_out      heeded where all with a notice offer it; that one offers it on request and another forbids it is a clash.
+             A grant counts where they all let it (with ``request``, if the client asks, too) and no rule forbids it
 role         ``producer`` wins over ``propagator``, and that over ``preserve``: who must label cannot leave a file alone
 retention    the longest
+fingerprint  taken where any asks for it
 the others   (upstream_watermark, needs, upstream_marks) the union
 ===========  ====================================================================================
 """
@@ -64,13 +66,16 @@ _SHOWN: tuple[Shown, ...] = ("throughout", "interval", "start")
 NO_DEEPFAKE = "what is made is no deepfake, as the operator says"
 NOT_WISHED = "the notice is given where the client asks for it"
 WISHED_AWAY = "the client asked for no notice, as the rules let it"
+GRANTED = "delivered without the notice: a grant (Measures, Art. 9)"
 
 
 class Circumstances(NamedTuple):
-    """What decides, beside the rules, whether a notice is given: whether it may be a deepfake, the client's wish."""
+    """What decides, beside the rules, whether a notice is given: whether it may be a deepfake, the client's wish, and
+    whether it holds a grant."""
 
     deepfake: Deepfake = "unknown"
     wish: Wish = ""
+    granted: bool = False
 
 
 USUAL_CIRCUMSTANCES: Final = Circumstances()
@@ -85,7 +90,7 @@ def combine(
     those that the upstream is said to add."""
     spoken = sorted(rules, key=lambda pair: pair[0])
     notices = [rule.notice for _, rule in spoken if rule.notice is not None and rule.mode != "off"]
-    hidden = _hidden([rule for _, rule in spoken if rule.notice is not None], circumstances)
+    hidden = _hidden([rule for _, rule in spoken], circumstances)
     allowed = [rule.convert for _, rule in spoken if rule.kinds == ("image",)]
     return Decision(
         notice=None if hidden or not notices else _notice(notices),
@@ -95,8 +100,10 @@ def combine(
         convert=frozenset.intersection(*allowed) if allowed else frozenset(),
         role=min((rule.role for _, rule in spoken), key=_ROLES.index, default="producer"),
         retention=max((rule.retention for _, rule in spoken), default=0),
+        fingerprint=any(rule.fingerprint for _, rule in spoken),
         upstream_watermark=any(rule.upstream_watermark for _, rule in spoken),
         hidden=hidden,
+        granted=hidden == GRANTED,
         needs=frozenset().union(*(rule.needs for _, rule in spoken)),
         upstream_marks=marks,
     )
@@ -104,16 +111,23 @@ def combine(
 
 def _hidden(rules: Sequence[Rule], circumstances: Circumstances) -> str:
     """Why these rules' notices are not given; empty where they are, or where there is none."""
-    mode = min((rule.mode for rule in rules), key=_MODES.index, default="off")
+    noticing = [rule for rule in rules if rule.notice is not None]
+    mode = min((rule.mode for rule in noticing), key=_MODES.index, default="off")
     if mode == "off":
         return ""
-    if circumstances.wish == "hide" and all(rule.opt_out == "request" for rule in rules):
-        return WISHED_AWAY
-    if mode == "always" or circumstances.wish == "show":
+    if circumstances.wish == "show":
         return ""
+    offers = {rule.opt_out for rule in noticing}
+    if circumstances.wish == "hide" and offers == {"request"}:
+        return WISHED_AWAY
     if mode == "optional":
         return NOT_WISHED
-    return NO_DEEPFAKE if circumstances.deepfake == "no" else ""
+    if mode == "deepfake" and circumstances.deepfake == "no":
+        return NO_DEEPFAKE
+    # Last, so that no grant is recorded as used where the notice was not due.
+    asked = circumstances.wish == "hide" or "request" not in offers
+    offered = "grant" in offers <= {"grant", "request"} and all(rule.opt_out != "forbidden" for rule in rules)
+    return GRANTED if circumstances.granted and offered and asked else ""
 
 
 def _notice(notices: Sequence[NoticeTerms]) -> Notice:

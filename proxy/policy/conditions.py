@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from proxy.policy.facts import Facts
 from proxy.policy.sieve import Sieve
-from proxy.policy.vocabulary import FACTS, WISH, When
+from proxy.policy.vocabulary import FACTS, UNSAID, When
 
 __all__ = ["Conditions"]
 
-_ALL = FACTS | {"wish": WISH}
+_ALL = FACTS | UNSAID
 
 
 class Conditions:

@@ -49,7 +49,7 @@ Shown = Literal["start", "interval", "throughout"]
 # The strictest first, each, as combine.py has it.
 Mode = Literal["always", "deepfake", "optional", "off"]
 Role = Literal["producer", "propagator", "preserve"]
-OptOut = Literal["forbidden", "none", "request"]
+OptOut = Literal["forbidden", "none", "grant", "request"]
 # What a law asks for and this program cannot make, and what a model's maker adds.
 Layer = Literal["signed-metadata", "watermark"]
 UpstreamMark = Literal["c2pa", "synthid", "watermark"]
@@ -125,8 +125,10 @@ class Decision:
     happens when it cannot be done. because names the rules that spoke, as "policy/rule", in a fixed order. convert: the
     formats of pictures that have no place for metadata and may become PNG. role: whether we are who produces, who
     passes on what others have labelled, or who leaves a medium alone that its maker has labelled. retention: days for
-    which the record must be kept, at least. upstream_watermark: whether the upstream is made to put in its own.
-    hidden: why there is no notice although rules have one. needs: layers that the law asks for and that only the
+    which the record must be kept, at least; fingerprint: whether the record is to tell of a text what finds it again
+    once it was edited (see likeness.py). upstream_watermark: whether the upstream is made to put in its own.
+    hidden: why there is no notice although rules have one; granted: whether that is because who asks holds a grant.
+    needs: layers that the law asks for and that only the
     upstream can add; upstream_marks: what it is said to add.
 
     by_text: how a text is decided upon once it is there, where rules ask about that: triples of what it is, of how many
@@ -140,8 +142,10 @@ class Decision:
     convert: frozenset[Convertible] = frozenset()
     role: Role = "producer"
     retention: int = 0
+    fingerprint: bool = False
     upstream_watermark: bool = False
     hidden: str = ""
+    granted: bool = False
     needs: frozenset[Layer] = frozenset()
     upstream_marks: frozenset[UpstreamMark] = frozenset()
     by_text: tuple[tuple[Output, int, Decision], ...] = ()
@@ -150,6 +154,11 @@ class Decision:
     def acts(self) -> bool:
         """Whether anything is to be done to the response at all, whatever its text may turn out to be."""
         return self.notice is not None or bool(self.metadata) or any(decision.acts for _, _, decision in self.by_text)
+
+    @property
+    def leans_on_grant(self) -> bool:
+        """Whether a grant leaves a notice out, of some text that the response may turn out to be at least."""
+        return self.granted or any(decision.granted for _, _, decision in self.by_text)
 
     def of_text(self, output: Output, tokens: int | None = None) -> Decision:
         """The decision for a text that is there; one of unknown length may be as long as any."""

@@ -52,6 +52,8 @@ def asked_by(rules: Rules) -> Iterator[When]:
         yield (("deepfake", ("no",)),)
     if rules.asks("wish"):
         yield from ((("wish", (wish,)),) for wish in ("show", "hide"))
+    if rules.asks("granted"):
+        yield (("granted", ("true",)),)
 
 
 def differences(old: Decide, new: Decide, whens: Iterable[When], known: Iterable[Facts] = ()) -> Differences:

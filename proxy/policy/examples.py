@@ -11,7 +11,17 @@ from proxy.policy.policies import Rules
 
 __all__ = ["check_examples"]
 
-_PLAIN = ("metadata", "convert", "on_failure", "role", "retention", "needs", "gaps", "upstream_watermark")
+_PLAIN = (
+    "metadata",
+    "convert",
+    "on_failure",
+    "role",
+    "retention",
+    "fingerprint",
+    "needs",
+    "gaps",
+    "upstream_watermark",
+)
 _OF_NOTICES = ("position", "form", "height", "mark", "backing", "undrawable", "shown", "seconds", "interval")
 
 

@@ -27,7 +27,8 @@ class Facts(NamedTuple):
     Accept-Language likes best; streaming: whether records leave one by one; informed: whether the conversation that the
     client sends back carries a notice of ours already; deepfake: whether what is made resembles existing persons,
     places or events so that people may take it to be authentic (Regulation (EU) 2024/1689, Art. 3(60)), as the operator
-    says; wish: what the client asks for of the notice that people see.
+    says; wish: what the client asks for of the notice that people see; granted: whether a grant is in force for whoever
+    asks (see record/grant.py).
 
     Of a text: output: what it turns out to be, empty while it is not there: ``plain`` words for people, ``json`` that a
     program reads, nothing but ``code`` in a fence, a call of a ``tool`` or ``reasoning`` and no text, a ``fill-in``
@@ -46,5 +47,6 @@ class Facts(NamedTuple):
     informed: bool = False
     deepfake: Deepfake = "unknown"
     wish: Wish = ""
+    granted: bool = False
     output: Output | Literal[""] = ""
     tokens: int | None = None

@@ -67,8 +67,8 @@ class Rule:
     """One rule: to which responses it applies, what they must carry, and the clause of the law that says so.
 
     mode: when the notice is given: ``always``; where what is made may be a ``deepfake``; ``optional``, where the client
-    asks for it; or never (``off``). opt_out: whether a client may ask for no notice, says nothing of that, or whether
-    nobody may offer it. For the others see Decision.
+    asks for it; or never (``off``). opt_out: whether a client may ask for no notice (``request``), or needs a ``grant``
+    for that, whether nothing is said of it, or whether nobody may offer it. For the others see Decision.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Rule:
     opt_out: OptOut = "none"
     role: Role = "producer"
     retention: int = 0
+    fingerprint: bool = False
     upstream_watermark: bool = False
     needs: frozenset[Layer] = frozenset()
 

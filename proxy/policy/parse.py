@@ -39,12 +39,15 @@ IMAGE_ONLY = ("xmp",)
 STANCE: Final[dict[str, Any]] = {
     "on_failure": ("block", "pass"),
     "role": get_args(Role),
-    "opt_out": ("none", "request", "forbidden"),
+    "opt_out": ("none", "request", "grant", "forbidden"),
 }
+KEPT: Final = ("retention", "fingerprint")  # what it may say so of records
 POLICY_KEYS: Final = ("policy", "title", "as_of", "sources", "rules")
-POLICY_OPTIONS: Final = ("cannot", "requires", *STANCE, "retention", "retired_words", "upstream_marks", "examples")
+POLICY_OPTIONS: Final = ("cannot", "requires", *STANCE, *KEPT, "retired_words", "upstream_marks", "examples")
 RULE_KEYS: Final = ("id", "clause")
-RULE_OPTIONS: Final = ("when", "notice", "metadata", "convert", *STANCE, "retention", "needs", "upstream_watermark")
+RULE_OPTIONS: Final = ("when", "notice", "metadata", "convert", *STANCE, *KEPT, "needs", "upstream_watermark")
+# Who got content without its notice must be known for six months (Measures, Art. 9), and none are longer than these.
+SIX_MONTHS: Final = 184  # days
 # What a table of marks may ask about.
 MARKED_BY: Final = ("kind", "dialect", "model", "upstream")
 
@@ -85,14 +88,19 @@ def parse(data: object, name: str) -> Policy:
 
 
 def _stance(reader: Reader, pairs: Mapping[str, Any], path: Path, general: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``pairs`` say of STANCE and retention, where they are silent what is said in general."""
-    said: dict[str, Any] = {"retention": general.get("retention", 0)}
+    """What ``pairs`` say of STANCE and KEPT, where they are silent what is said in general."""
+    said: dict[str, Any] = {
+        "retention": general.get("retention", 0),
+        "fingerprint": general.get("fingerprint", False),
+    }
     for name, choices in STANCE.items():
         said[name] = general.get(name, choices[0])
         if name in pairs:
             said[name] = reader.choice(pairs[name], (*path, name), choices)
     if "retention" in pairs:
         said["retention"] = days(reader, pairs["retention"], (*path, "retention"))
+    if "fingerprint" in pairs:
+        said["fingerprint"] = reader.flag(pairs["fingerprint"], (*path, "fingerprint"))
     return said
 
 
@@ -141,6 +149,8 @@ def _rules(reader: Reader, value: object, requires: str, stance: Mapping[str, An
     ids: set[str] = set()
     for at, member in reader.items(value, ("rules",)):
         rule = _rule(reader, member, at, requires, stance)
+        if rule.opt_out == "grant" and rule.retention < SIX_MONTHS:
+            _too_short(reader, at if isinstance(member, dict) and "opt_out" in member else ())
         if rule.id and rule.id in ids:
             reader.fault((*at, "id"), f"the rule id {rule.id} is there twice")
         ids.add(rule.id)
@@ -154,6 +164,14 @@ def _rules(reader: Reader, value: object, requires: str, stance: Mapping[str, An
             message = f"the rule {rules[index].id} can never be reached: {names} always comes first"
             reader.fault(("rules", index, "id"), message)
     return tuple(rules)
+
+
+def _too_short(reader: Reader, path: Path) -> None:
+    """Say so where ``opt_out`` stands, once."""
+    at = (*path, "opt_out")
+    if not any(fault.path == at for fault in reader.faults):
+        needed = f"grant needs retention: {SIX_MONTHS} days or more"
+        reader.fault(at, f"{needed}, so that it is known for six months who got what (Measures, Art. 9)")
 
 
 def _rule(reader: Reader, value: object, path: Path, requires: str, stance: Mapping[str, Any]) -> Rule:

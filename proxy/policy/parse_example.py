@@ -24,7 +24,7 @@ from proxy.policy.model import Example
 from proxy.policy.parse_notice import height
 from proxy.policy.parse_when import read_fact
 from proxy.policy.quantities import days, seconds
-from proxy.policy.reader import Reader, closest, named
+from proxy.policy.reader import Reader, closest
 from proxy.policy.vocabulary import FACTS
 
 __all__ = ["read_examples"]
@@ -46,12 +46,14 @@ def read_examples(reader: Reader, value: object, rules: set[str]) -> tuple[Examp
 
 def _facts(reader: Reader, value: object, path: Path) -> Facts:
     names = [name for name in FACTS if name not in ("kind", "min_tokens")]
-    pairs = reader.mapping(value, path, required=["kind"], optional=[*names, "wish", "tokens"])
+    pairs = reader.mapping(value, path, required=["kind"], optional=[*names, "wish", "granted", "tokens"])
     read: dict[str, Any] = {"kind": "text"}
     for name, member in pairs.items():
         at = (*path, name)
         if name == "wish":
             read[name] = reader.choice(member, at, ("show", "hide"))
+        elif name == "granted":
+            read[name] = reader.flag(member, at)
         elif name == "tokens":
             read[name] = int(read_fact(reader, "min_tokens", member, at))
         else:
@@ -74,7 +76,7 @@ def _expected(reader: Reader, value: object, path: Path, rules: set[str], kind: 
         "on_failure": get_args(OnFailure),
         "role": get_args(Role),
     }
-    flags = ["notice", "upstream_watermark"]
+    flags = ["notice", "fingerprint", "upstream_watermark"]
     pairs = reader.mapping(value, path, optional=[*fields, *_AMOUNTS, *_LISTS, *flags, "words"])
     expected: dict[str, object] = {}
     for name, member in pairs.items():
@@ -85,9 +87,7 @@ def _expected(reader: Reader, value: object, path: Path, rules: set[str], kind: 
         elif name in _AMOUNTS:
             expected[name] = _AMOUNTS[name](reader, member, at)
         elif name in flags:
-            if not isinstance(member, bool):
-                reader.fault(at, f"must be true or false, not {named(member)}")
-            expected[name] = member is True
+            expected[name] = reader.flag(member, at)
         elif name == "words":
             expected[name] = reader.text(member, at)
         elif name == "rule" and (not isinstance(member, str) or member not in fields["rule"]):

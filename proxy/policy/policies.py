@@ -64,12 +64,13 @@ class Rules:
             # Within a policy the first rule that holds speaks.
             mine = [held & one for one in self._ranges]
             winners = tuple([(bits & -bits).bit_length() - 1 for bits in mine if bits])
-            known = self._combined(winners, held >> len(self._rules), Circumstances(facts.deepfake, facts.wish))
+            circumstances = Circumstances(facts.deepfake, facts.wish, facts.granted)
+            known = self._combined(winners, held >> len(self._rules), circumstances)
             _keep(self._known, outcomes, known)
         return known
 
     def asks(self, fact: str) -> bool:
-        """Whether any decision depends on this fact, by its name in ``when``; ``wish`` is one, too."""
+        """Whether any decision depends on this fact, by its name in ``when``, or ``wish`` or ``granted``."""
         return fact in self._conditions.names
 
     def _of_any_text(self, facts: Facts, outcomes: tuple[int, ...]) -> Decision:
@@ -89,10 +90,12 @@ class Rules:
         asked: list[When] = []
         if any(rule.mode == "deepfake" for rule in rules):
             asked.append((("deepfake", ("no",)),))
-        if any(rule.mode in ("deepfake", "optional") for rule in rules):
+        if any(rule.mode in ("deepfake", "optional") or rule.opt_out == "grant" for rule in rules):
             asked.append((("wish", ("show",)),))
         if any(rule.opt_out == "request" for rule in rules):
             asked.append((("wish", ("hide",)),))
+        if any(rule.opt_out == "grant" for rule in rules):
+            asked.append((("granted", ("true",)),))
         return asked
 
     def _combine(self, winners: tuple[int, ...], rows: int, circumstances: Circumstances) -> Decision:

@@ -125,6 +125,12 @@ class Reader:
         self.fault(path, f"must be {_either(known)}, not {named(value)}{hint if 'mean' in hint else ''}")
         return known[0]
 
+    def flag(self, value: object, path: Path) -> bool:
+        """``value`` as a truth value."""
+        if not isinstance(value, bool):
+            self.fault(path, f"must be true or false, not {named(value)}")
+        return value is True
+
 
 def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

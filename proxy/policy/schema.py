@@ -30,7 +30,7 @@ from proxy.policy.facts import KINDS
 from proxy.policy.parse import MARKED_BY, POLICY_KEYS, POLICY_OPTIONS, RULE_KEYS, RULE_OPTIONS, STANCE
 from proxy.policy.parse_notice import FORMATS, NOTICES, REQUIREMENTS
 from proxy.policy.parse_when import LONGEST_PATTERN
-from proxy.policy.vocabulary import FACTS, WISH
+from proxy.policy.vocabulary import FACTS, GRANTED, WISH
 
 __all__ = ["policy_schema"]
 
@@ -113,9 +113,12 @@ _STANCES: Final = {
     "on_failure": _ON_FAILURE,
     "role": "producer: we label; propagator: labels from upstream are kept, with us as who passes them on; preserve: a "
     "medium that its maker has labelled is left alone, byte for byte",
-    "opt_out": "whether a client may ask for no notice: none says nothing of it, request offers it, forbidden lets "
-    "nobody on the same route offer it",
+    "opt_out": "whether a client may do without the notice: none says nothing of it, request offers it to all, grant "
+    "to those who hold one (it needs retention: 184 days or more), forbidden lets nobody on the same route offer it",
 }
+_FINGERPRINT: Final = _said(
+    "whether records tell of texts what finds them again once they were edited: keyed hashes of some pieces", _FLAG
+)
 _RETENTION: Final = _said("how long records must be kept at least, such as 190 days", _DAYS)
 _POSITION: Final = "where: before the content, after it, or both"
 
@@ -183,6 +186,7 @@ def _rule() -> _Schema:
         "needs": _said("layers that the law asks for and only the upstream can add", _list(_word(Layer))),
         "upstream_watermark": _said("force: the API's own watermark is switched on in requests", {"enum": ["force"]}),
         "retention": _RETENTION,
+        "fingerprint": _FINGERPRINT,
         **{name: _said(_STANCES[name], _word(words)) for name, words in STANCE.items()},
     }
     return _mapping(
@@ -199,6 +203,7 @@ def _rule() -> _Schema:
 def _example() -> _Schema:
     facts = {name: _said(FACTS[name].about, _value(name)) for name in FACTS if name != "min_tokens"}
     facts["wish"] = _said(WISH.about, _word([value for value in WISH.values if value]))
+    facts["granted"] = _said(GRANTED.about, _FLAG)
     facts["tokens"] = _said("how many tokens the text has", _TOKENS)
     decision = {
         "rule": _said("the rule that speaks; none: no rule does", _TEXT),
@@ -212,6 +217,7 @@ def _example() -> _Schema:
         "on_failure": _word(OnFailure),
         "role": _word(Role),
         "retention": _RETENTION,
+        "fingerprint": _FINGERPRINT,
         "needs": _list(_word(Layer)),
         "gaps": _said("layers that are needed and that nobody is known to add", _list(_word(Layer))),
         "upstream_watermark": _FLAG,
@@ -243,6 +249,7 @@ def policy_schema() -> _Schema:
         "requires": _said("a law that the words are held to", _word(REQUIREMENTS)),
         **{name: _said(f"{_STANCES[name]}; a rule may say otherwise", _word(words)) for name, words in STANCE.items()},
         "retention": _RETENTION,
+        "fingerprint": _FINGERPRINT,
         "retired_words": _said(
             "words of text notices that were in force once: they are still cut out of what clients send back",
             _list(retired),

@@ -29,9 +29,10 @@ HOW: Final[Mapping[str, str]] = {
     "backing": "what is surer to be read",
     "undrawable": "the stricter",
     "convert": "what all allow",
-    "opt_out": "heeded where all offer it",
+    "opt_out": "heeded where all offer it, each in its way",
     "role": "who must label cannot leave a file alone",
     "retention": "the longest",
+    "fingerprint": "taken where any asks for it",
     "upstream_watermark": "as any asks",
     "needs": "all of them",
 }
@@ -53,7 +54,7 @@ def together(rules: Sequence[tuple[str, Rule]], decision: Decision) -> tuple[Tog
     asked = [(name, asked_for(rule)) for name, rule in rules]
     came = decided(decision)
     # A decision has neither: they differ here, so one that is not offered by all is not heeded.
-    came |= {"mode": _strictest(asked), "opt_out": "none"}
+    came |= {"mode": _strictest(asked), "opt_out": _offered(asked)}
     rows: list[Together] = []
     for row, how in HOW.items():
         wanted = tuple((name, of_rule[row]) for name, of_rule in asked if row in of_rule)
@@ -67,6 +68,12 @@ def _strictest(asked: Iterable[tuple[str, Mapping[str, str]]]) -> str:
     return min((of_rule["mode"] for _, of_rule in asked if "mode" in of_rule), key=modes.index, default="off")
 
 
+def _offered(asked: Iterable[tuple[str, Mapping[str, str]]]) -> str:
+    """What of opt_out is left where rules differ: both ways together, or none."""
+    offers = {of_rule["opt_out"] for _, of_rule in asked if "opt_out" in of_rule}
+    return "request with a grant" if offers == {"grant", "request"} else "none"
+
+
 def asked_for(rule: Rule) -> dict[str, str]:
     """What a rule asks for, row by row; a row of which it says nothing is absent."""
     rows = _of_both(rule)
@@ -74,6 +81,8 @@ def asked_for(rule: Rule) -> dict[str, str]:
         rows["convert"] = _listed(rule.convert)
     if rule.notice is not None:
         rows |= {"mode": rule.mode, "opt_out": rule.opt_out}
+    elif rule.opt_out == "forbidden":
+        rows["opt_out"] = rule.opt_out  # it counts for the others' notices
     if rule.notice is not None and rule.shows:
         rows |= dict(_of_notice(rule.notice))
     return rows
@@ -91,6 +100,7 @@ def _of_both(of: Rule | Decision) -> dict[str, str]:
         "on_failure": of.on_failure,
         "role": of.role,
         "retention": f"{of.retention} days" if of.retention else "none",
+        "fingerprint": "true" if of.fingerprint else "false",
         "upstream_watermark": "force" if of.upstream_watermark else "none",
         "needs": _listed(of.needs),
     }

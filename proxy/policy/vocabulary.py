@@ -25,7 +25,7 @@ from proxy.policy.patterns import (
     plain_path,
 )
 
-__all__ = ["FACTS", "TEXT_ONLY", "WISH", "Fact", "When"]
+__all__ = ["FACTS", "GRANTED", "TEXT_ONLY", "UNSAID", "WISH", "Fact", "When"]
 
 # What a rule asks for: each fact that it names, with the patterns of which one must fit.
 When = tuple[tuple[str, tuple[str, ...]], ...]
@@ -173,5 +173,7 @@ FACTS: dict[str, Fact] = {
 # What is known of texts and of nothing else.
 TEXT_ONLY = ("informed", "output", "min_tokens")
 
-# No rule asks for the client's wish: the mode of a notice and opt_out say what it counts for.
+# No rule asks for these: the mode of a notice and opt_out say what they count for.
 WISH = Fact("what the client asks for of the notice", attrgetter("wish"), open=_closed, values=("", "show", "hide"))
+GRANTED = Fact("whether a grant is in force for who asks", _truth("granted"), open=_closed, values=_BOOLEAN)
+UNSAID: dict[str, Fact] = {"wish": WISH, "granted": GRANTED}

@@ -11,8 +11,8 @@ The two classes have no slots: with a plain `__dict__`, orjson writes a record o
 exchange.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Set
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal
 
 import orjson
@@ -21,7 +21,7 @@ from proxy.record.outcome import Outcome, State
 
 __all__ = ["VERSION", "Item", "Kind", "Record", "RecordError", "clip", "decode", "encode"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Kind = Literal["text", "image", "audio", "video"]
 
@@ -40,7 +40,8 @@ class Item:
     "prefix", "body", "header", "disclosure", "statement", "xmp", "badge"; "upstream" is what its maker said, kept.
     `skipped` is the reason why people see no notice, and empty where they do. `before` and `after` are hex digests
     (keyed for text, plain SHA-256 for files), empty where unknown. Sizes are bytes. `dropped` names what of the
-    upstream's could not be kept: "c2pa" is a manifest whose hashes the label breaks.
+    upstream's could not be kept: "c2pa" is a manifest whose hashes the label breaks. `text` is a keyed hash of the text
+    as it came, without what copying changes (see likeness.py), and `sketch` some keyed hashes of pieces of it.
     """
 
     produce_id: str
@@ -53,6 +54,8 @@ class Item:
     size_before: int = 0
     size_after: int = 0
     dropped: tuple[str, ...] = ()
+    text: str = ""
+    sketch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,12 @@ class Record:
     """One entry about one exchange.
 
     `id` is 32 lower-case hex digits that sort by time and is shared by the entries of one exchange; `trace_id` is the
-    W3C trace id, 32 hex digits. `at` is Unix time in nanoseconds. `tenant` is a keyed hash, never the credential.
+    W3C trace id, 32 hex digits. `at` is Unix time in nanoseconds. `tenant` is a keyed hash, never the credential, and
+    `subject` one of whom the tenant names as its user.
     `policy_set` is the digest of the policies in force and `because` the rules that decided. `reason` says in words
     what `outcome` says in one. Times are microseconds from the arrival of the request, sizes are bytes of the response
-    body: `bytes_in` from upstream, `bytes_out` to the client.
+    body: `bytes_in` from upstream, `bytes_out` to the client. `grant` is the id of the grant under which the answer
+    left without its notice, `agreement` the version of the agreement that it rests on (Measures, Art. 9).
     """
 
     id: str
@@ -87,10 +92,16 @@ class Record:
     duration_us: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    subject: str = ""
+    grant: str = ""
+    agreement: str = ""
 
 
-_RECORD_FIELDS: Final = frozenset(field.name for field in fields(Record))
-_ITEM_FIELDS: Final = frozenset(field.name for field in fields(Item))
+# The fields in their order, each with its default; those that have none must be there.
+_RECORD: Final = {field.name: field.default for field in fields(Record)}
+_ITEM: Final = {field.name: field.default for field in fields(Item)}
+_RECORD_MUST: Final = {name for name, default in _RECORD.items() if default is MISSING}
+_ITEM_MUST: Final = {name for name, default in _ITEM.items() if default is MISSING}
 
 
 def clip(text: str, limit: int = 256) -> str:
@@ -133,22 +144,34 @@ def decode(data: bytes) -> Record:
 
 
 def _record(plain: dict[str, Any]) -> Record:
-    _only(plain, _RECORD_FIELDS)
+    _check(plain, _RECORD_MUST, _RECORD)
     plain["state"] = State(plain["state"])
     plain["outcome"] = Outcome(plain["outcome"])
     plain["because"] = tuple(plain["because"])
     plain["items"] = tuple(map(_item, plain["items"]))
-    return Record(**plain)
+    # An audit reads a million of them: made this way, a record takes a third of the time that its class would.
+    record = object.__new__(Record)
+    record.__dict__.update(_RECORD)
+    record.__dict__.update(plain)
+    return record
 
 
 def _item(plain: dict[str, Any]) -> Item:
-    _only(plain, _ITEM_FIELDS)
+    _check(plain, _ITEM_MUST, _ITEM)
     plain["placed"] = tuple(plain["placed"])
     plain["dropped"] = tuple(plain["dropped"])
-    return Item(**plain)
+    plain["sketch"] = tuple(plain.get("sketch", ()))
+    item = object.__new__(Item)
+    item.__dict__.update(_ITEM)
+    item.__dict__.update(plain)
+    return item
 
 
-def _only(plain: Mapping[str, Any], known: frozenset[str]) -> None:
-    # A stranger's field would be lost on the way back, and with it the equality that proofs rest on.
-    if strangers := plain.keys() - known:
-        raise RecordError(f"unknown fields: {', '.join(sorted(strangers))}")
+def _check(plain: Mapping[str, Any], must: Set[str], known: Mapping[str, Any]) -> None:
+    """Whether all fields are there that must be, and none that is not known: a stranger's would be lost on the way
+    back, and with it the equality that proofs rest on."""
+    there = plain.keys()
+    if not must <= there <= known.keys():
+        if strangers := there - known.keys():
+            raise RecordError(f"unknown fields: {', '.join(sorted(strangers))}")
+        raise RecordError(f"not a record: no {', '.join(sorted(must - there))}")

@@ -11,7 +11,7 @@ __all__ = ["DELIVERED_AS_DECIDED", "Outcome", "State"]
 
 
 class State(StrEnum):
-    """Which entry of an exchange this is. A whole response leaves one entry, a stream two."""
+    """Which entry of an exchange this is. A whole response leaves one entry, a stream two, a fingerprint one more."""
 
     WHOLE = "whole"
     """The only entry of a response that was sent whole; on disk before its first byte leaves."""
@@ -21,6 +21,8 @@ class State(StrEnum):
     """The second entry of a stream; on disk before its terminal record leaves."""
     INTERRUPTED = "interrupted"
     """Written at the next start for a stream that was opened and never closed: the process died in between."""
+    FINGERPRINTED = "fingerprinted"
+    """Written after an answer has left, where policy asks for it: what its text can be found by when it was edited."""
 
 
 class Outcome(StrEnum):

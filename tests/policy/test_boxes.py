@@ -19,6 +19,7 @@ WHENS: list[When] = [
     (("kind", ("text",)), ("output", ("code", "json")), ("deepfake", ("no",))),
     (("kind", ("text",)), ("wish", ("show",))),
     (("kind", ("text",)), ("wish", ("hide",))),
+    (("kind", ("text",)), ("granted", ("true",))),
 ]
 SPACE = Space("text", WHENS)
 CELLS = list(SPACE.cells())
@@ -56,6 +57,8 @@ def test_all_cells_are_one_box_of_which_there_is_nothing_to_say() -> None:
         ("output plain or tool or reasoning or fill-in", lambda facts: facts.output not in ("json", "code")),
         ("unless the client asks for the notice", lambda facts: facts.wish != "show"),
         ("where the client asks for no notice", lambda facts: facts.wish == "hide"),
+        ("with a grant", lambda facts: facts.granted),
+        ("without a grant", lambda facts: not facts.granted),
         ("streamed, deepfake no", lambda facts: facts.streaming and facts.deepfake == "no"),
     ],
 )

@@ -47,6 +47,7 @@ def test_the_values_of_a_fact(expected: set[str], when: When) -> None:
         ([("true",), ("false",)], (("streaming", ("true",)),)),
         ([("plain", "tool", "reasoning", "fill-in"), ("json",), ("code",)], (("output", ("json", "code")),)),
         ([("", "hide"), ("show",)], (("wish", ("show",)),)),
+        ([("true",), ("false",)], (("granted", ("true",)),)),
     ],
 )
 def test_what_a_closed_list_is_cut_into(expected: list[tuple[str, ...]], when: When) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proxy.policy.combine import NO_DEEPFAKE, NOT_WISHED, WISHED_AWAY, Circumstances, combine
+from proxy.policy.combine import GRANTED, NO_DEEPFAKE, NOT_WISHED, WISHED_AWAY, Circumstances, combine
 from proxy.policy.decision import (
     AudioNotice,
     BadgeMark,
@@ -180,6 +180,8 @@ def test_notices_of_every_kind(expected: Notice | None, one: Rule, other: Rule) 
         ("propagator", "role", "propagator", "preserve"),
         ("preserve", "role", "preserve", "preserve"),
         (190, "retention", 190, 0),
+        (True, "fingerprint", False, True),
+        (False, "fingerprint", False, False),
         (True, "upstream_watermark", True, False),
         (frozenset({"watermark"}), "needs", frozenset({"watermark"}), frozenset()),
     ],
@@ -233,6 +235,57 @@ def test_a_client_is_heeded_where_all_let_it(expected: str, offers: tuple[OptOut
     rules = [(str(place), replace(TEXT, opt_out=offer)) for place, offer in enumerate(offers)]
     assert expected == combine(rules, Circumstances(wish="hide")).hidden
     assert combine(rules, Circumstances(wish="show")).notice is not None
+
+
+NOBODY: tuple[OptOut, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("expected", "offers", "beside", "circumstances"),
+    [
+        (GRANTED, ("grant",), NOBODY, Circumstances(granted=True)),
+        (GRANTED, ("grant", "grant"), NOBODY, Circumstances(granted=True)),
+        (GRANTED, ("grant",), ("none",), Circumstances(granted=True)),
+        # Who asks for the notice gets it; who asks for none has no grant by that.
+        (GIVEN, ("grant",), NOBODY, Circumstances(wish="show", granted=True)),
+        (GIVEN, ("grant",), NOBODY, Circumstances(wish="hide")),
+        (GIVEN, ("grant",), NOBODY, Circumstances()),
+        # A regime that says nothing wins, and so does one that forbids it, with a notice or without.
+        (GIVEN, ("grant", "none"), NOBODY, Circumstances(wish="hide", granted=True)),
+        (GIVEN, ("grant", "forbidden"), NOBODY, Circumstances(wish="hide", granted=True)),
+        (GIVEN, ("grant",), ("forbidden",), Circumstances(wish="hide", granted=True)),
+        (GIVEN, ("none",), ("grant",), Circumstances(wish="hide", granted=True)),
+        # Where one lets clients ask, they must ask, too.
+        (GIVEN, ("grant", "request"), NOBODY, Circumstances(granted=True)),
+        (GIVEN, ("grant", "request"), NOBODY, Circumstances(wish="hide")),
+        (GRANTED, ("grant", "request"), NOBODY, Circumstances(wish="hide", granted=True)),
+        # A grant makes no difference where clients may ask by themselves.
+        (WISHED_AWAY, ("request",), NOBODY, Circumstances(wish="hide", granted=True)),
+        (GIVEN, ("request",), NOBODY, Circumstances(granted=True)),
+    ],
+)
+def test_whom_a_grant_spares_the_notice(
+    expected: str, offers: tuple[OptOut, ...], beside: tuple[OptOut, ...], circumstances: Circumstances
+) -> None:
+    """``beside``: of rules that have no notice of their own."""
+    rules = [replace(TEXT, opt_out=offer) for offer in offers]
+    rules += [replace(TEXT, opt_out=offer, notice=None) for offer in beside]
+    for order in permutations([(str(place), rule) for place, rule in enumerate(rules)]):
+        made = combine(order, circumstances)
+        assert expected == made.hidden
+        assert (expected == GRANTED) is made.granted
+        assert (expected == GIVEN) is (made.notice is not None)
+        assert TEXT.metadata <= made.metadata
+
+
+@pytest.mark.parametrize(
+    ("expected", "mode", "deepfake"), [(NOT_WISHED, "optional", "yes"), (NO_DEEPFAKE, "deepfake", "no")]
+)
+def test_no_grant_is_used_where_there_would_be_no_notice_without_one(
+    expected: str, mode: Mode, deepfake: Deepfake
+) -> None:
+    made = combine([("a", replace(TEXT, mode=mode, opt_out="grant"))], Circumstances(deepfake, granted=True))
+    assert (expected, False) == (made.hidden, made.granted)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +391,8 @@ def marking(mark: BadgeMark) -> Rule:
         ("", replace(TEXT, opt_out="forbidden"), TEXT),
         ("", replace(TEXT, opt_out="request"), TEXT),
         ("", replace(TEXT, opt_out="request"), replace(IMAGE, opt_out="forbidden")),
+        # A grant that is forbidden does not count: that is no mistake of anybody's.
+        ("", replace(TEXT, opt_out="grant"), replace(TEXT, opt_out="forbidden")),
     ],
 )
 def test_two_places_or_marks_clash_before_any_response(expected: str, one: Rule, other: Rule) -> None:

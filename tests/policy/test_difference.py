@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.policy.cells import MOST_CELLS
+from proxy.policy.combine import GRANTED
 from proxy.policy.difference import Change, Differences, asked_by, differences
 from proxy.policy.facts import Facts
 from proxy.policy.parse import parse
@@ -90,6 +91,11 @@ CHANGES: dict[str, tuple[Rules, Rules, list[Change]]] = {
         rules({"id": "all", "clause": "-", "metadata": ["header"]}, retention="190 days"),
         [Change(("every kind",), (("retention", "none", "190 days"),))],
     ),
+    "what finds texts again": (
+        rules(TEXT),
+        rules(changed(TEXT, fingerprint=True)),
+        [Change(("text",), (("fingerprint", "false", "true"),))],
+    ),
     "what some texts get": (
         rules(TEXT),
         rules(changed(TEXT, id="code", when={"kind": "text", "output": "code"}, notice=None), TEXT),
@@ -117,6 +123,16 @@ CHANGES: dict[str, tuple[Rules, Rules, list[Change]]] = {
                 ("image, audio, video, document: model x-*",),
                 (("upstream's marks", "nothing", "watermark"),),
             ),
+        ],
+    ),
+    "whom a grant spares the notice": (
+        rules(TEXT, retention="190 days"),
+        rules(TEXT, retention="190 days", opt_out="grant"),
+        [
+            Change(
+                ("text: unless the client asks for the notice, with a grant",),
+                (("notice", "[AI]", f"none: {GRANTED}"),),
+            )
         ],
     ),
     "the order of rules that no response meets both of": (rules(TEXT, IMAGE), rules(IMAGE, TEXT), []),

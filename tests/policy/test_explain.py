@@ -12,7 +12,7 @@ from proxy.policy.explain import Explanation, explain
 from proxy.policy.facts import DEEPFAKE, KINDS, OUTPUTS, Facts
 from proxy.policy.model import Policy, Rule
 from proxy.policy.policies import Rules
-from proxy.policy.vocabulary import FACTS, When
+from proxy.policy.vocabulary import FACTS, TEXT_ONLY, When
 from proxy.policy.words import Words
 
 NOTICE = TextNotice(Words((("en", "[AI]"),)))
@@ -48,6 +48,7 @@ _VALUES = {
     "output": st.sampled_from(["", *OUTPUTS]),
     "tokens": st.sampled_from([None, 0, 1, 19, 20, 5000]),
     "wish": st.sampled_from(["", "show", "hide"]),
+    "granted": st.booleans(),
 }
 
 
@@ -62,12 +63,19 @@ def rule(name: str, *when: tuple[str, tuple[str, ...]], notice: TextNotice | Non
 @st.composite
 def _whens(draw: st.DrawFn) -> When:
     names = draw(st.lists(st.sampled_from(sorted(_PATTERNS)), max_size=3, unique=True))
+    of_texts = not set(TEXT_ONLY).isdisjoint(names)
+    if of_texts:  # the parser asks for the kind beside what is known of texts only
+        names = [*(name for name in names if name != "kind"), "kind"]
     most = {"min_tokens": 1, "streaming": 1, "informed": 1}
     return tuple(
         (
             name,
             tuple(
-                draw(st.lists(st.sampled_from(_PATTERNS[name]), min_size=1, max_size=most.get(name, 2), unique=True))
+                ("text",)
+                if name == "kind" and of_texts
+                else draw(
+                    st.lists(st.sampled_from(_PATTERNS[name]), min_size=1, max_size=most.get(name, 2), unique=True)
+                )
             ),
         )
         for name in names

@@ -30,6 +30,7 @@ cannot: [No watermark is put in.]
 role: preserve
 opt_out: request
 retention: 190 days
+fingerprint: true
 retired_words: ["**[old]**"]
 upstream_marks:
   - {model: ["gpt-image-*", "dall-e-3"], kind: image, marks: [c2pa, synthid]}
@@ -52,6 +53,7 @@ rules:
     notice: {words: {en: AI}, mode: deepfake}
     upstream_watermark: force
     retention: 1 day
+    fingerprint: false
   - id: audio
     when: {kind: audio}
     clause: Art. 4
@@ -71,7 +73,7 @@ examples:
     decision:
       {rule: long, words: "**[AI]**", needs: [watermark], gaps: [watermark], role: producer, retention: 190 days}
   - facts: {kind: image, model: dall-e-3, deepfake: yes}
-    decision: {rule: image, notice: true, upstream_watermark: true, gaps: [], retention: 1 day}
+    decision: {rule: image, notice: true, upstream_watermark: true, gaps: [], retention: 1 day, fingerprint: false}
   - facts: {kind: audio}
     decision: {form: rhythm, position: end}
   - facts: {kind: video, informed: true}
@@ -118,6 +120,7 @@ def test_a_rich_policy() -> None:
     assert ["preserve", "producer"] == [rule.role for rule in (code, long)]
     assert ["request", "forbidden"] == [rule.opt_out for rule in (code, long)]
     assert [190, 1] == [rule.retention for rule in (code, image)]
+    assert [True, False] == [rule.fingerprint for rule in (code, image)]
     assert [False, True] == [rule.upstream_watermark for rule in (code, image)]
     assert frozenset({"watermark"}) == long.needs
     assert AudioNotice(Words(()), "rhythm", "end") == audio.notice
@@ -148,6 +151,8 @@ HEARD, SHOWN = (*AUDIO, "notice"), (*VIDEO, "notice")
 MARKS = ("upstream_marks", 0)
 FACTS, DECISION = ("examples", 1, "facts"), ("examples", 1, "decision")
 
+SHORT = "grant needs retention: 184 days or more, so that it is known for six months who got what (Measures, Art. 9)"
+
 FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
     # What counts for the whole policy, or for one rule.
     (
@@ -163,9 +168,12 @@ FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
         for at in (("role",), (*LONG, "role"))
     ),
     *(
-        (at, "must be none, request or forbidden, not the text 'forbid' (did you mean forbidden?)", at, "forbid")
+        (at, "must be none, request, grant or forbidden, not the text 'forbid' (did you mean forbidden?)", at, "forbid")
         for at in (("opt_out",), (*LONG, "opt_out"))
     ),
+    # The image's records alone are to be kept for a day; the audio says nothing of either.
+    (("opt_out",), SHORT, ("opt_out",), "grant"),
+    ((*IMAGE, "opt_out"), SHORT, (*IMAGE, "opt_out"), "grant"),
     *(
         (at, f"must be a time in days such as 190 days, not {named}", at, value)
         for at in (("retention",), (*IMAGE, "retention"))
@@ -318,8 +326,14 @@ FAULTS: list[tuple[tuple[Any, ...], str, tuple[Any, ...], object]] = [
         (*IMAGE, "upstream_watermark"),
         True,
     ),
+    *(
+        (at, f"must be true or false, not {named}", at, value)
+        for at in (("fingerprint",), (*IMAGE, "fingerprint"), (*DECISION, "fingerprint"))
+        for value, named in (("true", "the text 'true'"), (1, "the number 1"))
+    ),
     # Examples.
     ((*FACTS, "wish"), "must be show or hide, not the text 'none'", (*FACTS, "wish"), "none"),
+    ((*FACTS, "granted"), "must be true or false, not the text 'yes'", (*FACTS, "granted"), "yes"),
     (
         (*FACTS, "tokens"),
         "must be a number of tokens from 1 to 1000000, not the text 'many'",
@@ -364,6 +378,10 @@ def test_every_fault(at: tuple[Any, ...], message: str, path: tuple[Any, ...], v
         (
             "the example expects 1, the policy decides 190",
             {"facts": {"kind": "audio"}, "decision": {"retention": "1 day"}},
+        ),
+        (
+            "the example expects false, the policy decides true",
+            {"facts": {"kind": "audio"}, "decision": {"fingerprint": False}},
         ),
     ],
 )

@@ -29,7 +29,7 @@ BEYOND = (
     "** stands for whole segments", "is known of texts only", "is a place in pictures", "only pictures are converted",
     "has no words", "an interval needs", "has no seconds", "brackets, 【】", "the key words is missing", "YAML reads",
     "a key must be text", "is empty", "not at nan", "must be start, end or both, not the text 'top-left'",
-    "unknown key mark", "unknown key format", "must be a time in", "must lie between",
+    "unknown key mark", "unknown key format", "must be a time in", "must lie between", "184 days or more",
 )  # fmt: skip
 
 

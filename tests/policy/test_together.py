@@ -36,6 +36,7 @@ def test_the_rows_are_those_of_the_table() -> None:
         ("on_failure", ("block", "pass"), "block", rule(), rule(on_failure="pass")),
         ("role", ("producer", "preserve"), "producer", rule(), rule(role="preserve")),
         ("retention", ("190 days", "none"), "190 days", rule(retention=190), rule()),
+        ("fingerprint", ("false", "true"), "true", rule(), rule(fingerprint=True)),
         ("upstream_watermark", ("none", "force"), "force", rule(), rule(upstream_watermark=True)),
         ("needs", ("[]", "[watermark]"), "[watermark]", rule(), rule(needs=frozenset({"watermark"}))),
         (
@@ -60,6 +61,14 @@ def test_the_rows_are_those_of_the_table() -> None:
         (
             "opt_out", ("request", "none"), "none",
             rule(notice=TextNotice(WORDS), opt_out="request"), rule(notice=TextNotice(WORDS)),
+        ),
+        (
+            "opt_out", ("request", "grant"), "request with a grant",
+            rule(notice=TextNotice(WORDS), opt_out="request"), rule(notice=TextNotice(WORDS), opt_out="grant"),
+        ),
+        (
+            "opt_out", ("grant", "forbidden"), "none",
+            rule(notice=TextNotice(WORDS), opt_out="grant"), rule(opt_out="forbidden"),
         ),
         (
             "height", ("5 %", "7.5 %"), "7.5 %",
