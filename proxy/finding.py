@@ -12,7 +12,7 @@ from proxy.archive import Archive, Entry, Question
 from proxy.keys import Keys
 from proxy.record.exchange import Record, RecordError, decode
 from proxy.record.likeness import ALIKE, asked, normalised, score
-from proxy.record.outcome import Outcome, State
+from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome, State
 from proxy.record.terms import Kind, term
 
 __all__ = ["Found", "Text", "Wanted", "find", "keyed", "text_of"]
@@ -22,6 +22,7 @@ _ENTRIES = 4  # of one exchange, at most
 _SOME = 64  # entries that are compared with a piece of text
 _GRAM_DIGITS = 16
 _NOT_LAST = frozenset({State.OPENED, State.FINGERPRINTED})
+_LED_TO = frozenset(Outcome) - DELIVERED_AS_DECIDED - {Outcome.PENDING}  # outcomes that have a term
 
 
 class Text(NamedTuple):
@@ -122,6 +123,7 @@ def _candidates(archive: Archive, wanted: Wanted) -> Iterator[Entry]:
         ("tenant", wanted.tenants),
         ("subject", wanted.subjects),
         ("text", wanted.text.whole if wanted.text is not None else ()),
+        ("outcome", (wanted.outcome,) if wanted.outcome is not None and wanted.outcome in _LED_TO else ()),
     )
     groups = [tuple(term(kind, value) for value in values if value) for kind, values in asked_for]
     groups = [group for group in groups if group]
@@ -173,7 +175,7 @@ def _exchange(archive: Archive, entry: Entry) -> Found:
 
 
 def _may_lead(entry: Entry, outcome: Outcome | None) -> bool:
-    """Whether an entry may lead to an exchange that ended so: no index knows, and very many may have to be tried."""
+    """Whether an entry may lead to an exchange that ended so: of what went well, very many may have to be tried."""
     if outcome is None:
         return True
     if outcome is Outcome.PENDING or entry.state in _NOT_LAST:

@@ -13,11 +13,11 @@ from hashlib import blake2b
 from typing import Final, Literal, get_args
 
 from proxy.record.exchange import Record
-from proxy.record.outcome import State
+from proxy.record.outcome import DELIVERED_AS_DECIDED, State
 
 __all__ = ["Kind", "term", "terms"]
 
-Kind = Literal["trace", "item", "file", "text", "model", "tenant", "subject", "grant", "sketch"]
+Kind = Literal["trace", "item", "file", "text", "model", "tenant", "subject", "grant", "sketch", "outcome"]
 
 _KINDS: Final = {kind: number << 60 for number, kind in enumerate(get_args(Kind))}
 _SIGN: Final = 1 << 63
@@ -34,12 +34,15 @@ def term(kind: Kind, value: str) -> int:
 
 
 def terms(record: Record) -> tuple[int, ...]:
-    """What this entry is found by, each term once. The first entry of a stream has none: the second repeats it all."""
+    """What this entry is found by, each term once. The first entry of a stream has none: the second repeats it all. An
+    outcome counts where it is something to look at: of the others there are too many to be led to."""
     if record.state is State.OPENED:
         return ()
     found = list(_said(record.model, record.tenant, record.subject, record.grant))
     if record.state is not State.FINGERPRINTED:
         found.append(term("trace", record.trace_id))
+        if record.outcome not in DELIVERED_AS_DECIDED:
+            found.append(term("outcome", record.outcome))
     for item in record.items:
         if item.kind != "text":
             found += [term("file", digest) for digest in (item.before, item.after) if digest]

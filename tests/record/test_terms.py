@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.record.exchange import Item, Record
-from proxy.record.outcome import State
+from proxy.record.outcome import Outcome, State
 from proxy.record.terms import Kind, term, terms
 
 ITEM = Item("1" * 32, "text", "choice 0", before="2" * 32, after="3" * 32, text="4" * 32)
 FILE = Item("5" * 32, "image", "data 0", before="6" * 64, after="7" * 64)
-RECORD = Record("8" * 32, "9" * 32, 1, State.WHOLE, model="m", items=(ITEM, FILE))
-KINDS: tuple[Kind, ...] = ("trace", "item", "file", "text", "model", "tenant", "subject", "grant", "sketch")
+RECORD = Record("8" * 32, "9" * 32, 1, State.WHOLE, model="m", outcome=Outcome.LABELLED, items=(ITEM, FILE))
+KINDS: tuple[Kind, ...] = ("trace", "item", "file", "text", "model", "tenant", "subject", "grant", "sketch", "outcome")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,10 @@ KINDS: tuple[Kind, ...] = ("trace", "item", "file", "text", "model", "tenant", "
             RECORD,
         ),
         ([], replace(RECORD, state=State.OPENED)),
+        (
+            [("model", "m"), ("trace", "9" * 32), ("outcome", "blocked")],
+            replace(RECORD, items=(), outcome=Outcome.BLOCKED),
+        ),
         ([("model", "m"), ("trace", "9" * 32)], replace(RECORD, items=())),
         (
             [("tenant", "a"), ("subject", "b"), ("grant", "c"), ("trace", "9" * 32)],
