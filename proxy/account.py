@@ -8,13 +8,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import Any, Literal
 
 from proxy.counts import Counts
+from proxy.labelling.gathered import Said
 from proxy.ledger import Ledger, LedgerError
 from proxy.record.exchange import Item, Record
 from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome, State
 from proxy.trail import UNFOLLOWED, Trail
+
+# What a record says where no grant was used.
+UNGRANTED: Mapping[str, str] = MappingProxyType({"grant": "", "agreement": ""})
 
 _TOLD_AGAIN = ("trace_id", "model", "tenant", "subject", "grant")
 
@@ -31,12 +36,13 @@ class Account:
     ``id`` is the exchange's, ``at`` its beginning in Unix nanoseconds, ``facts`` the fields of its Record that are
     known from the request; they are not read where nothing is recorded. ``amiss`` is what policy asks for and the
     answer goes without, in words, whatever becomes of the rest: it is no success then. ``settled``: how it ended has
-    been said; ``recorded``: that is on disk.
+    been said; ``recorded``: that is on disk. ``texts`` tells those of the answer of which a rule asks for a
+    fingerprint, as far as they have come.
     """
 
     __slots__ = (
         "_begun", "_counts", "_facts", "_first_byte", "_ledger", "_on_failure", "_opening",
-        "amiss", "at", "bytes_in", "bytes_out", "id", "recorded", "settled", "trail",
+        "amiss", "at", "bytes_in", "bytes_out", "id", "recorded", "settled", "texts", "trail",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +60,7 @@ class Account:
         self.bytes_in = self.bytes_out = self._first_byte = 0
         self.settled = self.recorded = False
         self.amiss = ""
+        self.texts: Callable[[], list[Said]] = list
         self.trail = trail
         self._ledger = ledger
         self._on_failure = on_failure
@@ -66,6 +73,12 @@ class Account:
         """Some of the facts are others than the request let expect."""
         if self._ledger is not None:
             self._facts = {**self._facts, **facts}
+
+    def unsent(self) -> None:
+        """Nothing of what was made ready leaves: nothing by a grant, and nothing that is to be found again."""
+        self.bytes_out = 0
+        self.texts = list
+        self.amend(UNGRANTED)
 
     def answered(self) -> None:
         """The upstream's response has begun."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from proxy.account import Account
+from proxy.account import UNGRANTED, Account
 from proxy.bounds import Lease
 from proxy.client import Client
 from proxy.decoded import Decoded
@@ -13,7 +13,7 @@ from proxy.labelling.errors import LabellingError
 from proxy.labelling.location import redirected
 from proxy.labelling.mark import Mark, mark
 from proxy.labelling.message import Headers
-from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, passes, unlabellable
+from proxy.labelling.plan import STREAMS, Label, acts, framing, is_bare, label, needs_no_label, passes, unlabellable
 from proxy.labelling.request import Asked
 from proxy.labelling.terminal import MISSED
 from proxy.labelling.transform import Conclude, Piece, Work, plain
@@ -21,7 +21,7 @@ from proxy.pictures import Pictures, apart
 from proxy.policy.decision import Decision
 from proxy.record.exchange import Item
 from proxy.record.outcome import Outcome
-from proxy.service import UNGRANTED, Claim, Service
+from proxy.service import Claim, Service
 from proxy.upstream import Response, Truncated
 
 _SHORT = 1 << 20  # bytes of a response that is read before its record is written
@@ -86,13 +86,11 @@ class Answer:
             plan = unlabellable(self._mark(self._account.id), str(error))
         else:
             plan, begun = await self._plan()
-        try:
-            if plan.terminal is None:
-                await self._whole(plan, begun)
-            else:
-                await self._stream(plan, begun)
-        finally:
-            self._fingerprint(plan)
+        self._account.texts = plan.done.texts
+        if plan.terminal is None:
+            await self._whole(plan, begun)
+        else:
+            await self._stream(plan, begun)
 
     async def _pass(self, why: str) -> None:
         """Nothing in it needs a label: send it on, a short one whole, any other as it comes."""
@@ -103,6 +101,8 @@ class Answer:
         headers = (fields.relabelled if changed else fields.passed)(response.head.headers)
         if self._service.leans_on_grant(self._claim, self._decisions):
             headers = fields.unshared(headers)
+        if needs_no_label(self._client.head.method, response.head):
+            account.amend(UNGRANTED)
         length = response.head.value(b"content-length")
         if length and int(length) <= _SHORT:
             parts: list[bytes] = []
@@ -277,12 +277,6 @@ class Answer:
             self._account.amend(UNGRANTED)
         made = plan.done.items if items is None else lambda: items
         await self._account.settle(outcome, reason, status=self._status, items=made, because=because)
-
-    def _fingerprint(self, plan: Label) -> None:
-        """The answer has left and is recorded: have made what its texts can be found by when they were edited."""
-        fingerprints, account = self._service.fingerprints, self._account
-        if fingerprints is not None and account.recorded and (texts := plan.done.texts()):
-            fingerprints.take(account.fingerprinted(), texts)
 
     def _told(self, plan: Label) -> Headers:
         """The response's fields, with those of ours."""

@@ -6,9 +6,11 @@ whoever needs it to be sound looks into it.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 __all__ = ["Archive", "ArchiveError", "Entry", "Hits", "Question", "SegmentRow", "is_database", "open_archive"]
+
+_LATEST: Final = (1 << 63) - 1  # nanoseconds: what fits into a database, and into no year after 2262
 
 _SCHEMES = ("postgresql://", "postgresql+psycopg://")
 
@@ -53,6 +55,11 @@ class Question(NamedTuple):
     since: int | None = None
     until: int | None = None
     limit: int = 100
+
+    @property
+    def span(self) -> tuple[int | None, int | None]:
+        """``since`` and ``until`` as a database can hold them: no entry is older, or younger, than that."""
+        return _held(self.since), _held(self.until)
 
 
 class Hits(NamedTuple):
@@ -116,3 +123,7 @@ def open_archive(place: Path | str) -> Archive:
     from proxy.archive_sqlite import SqliteArchive
 
     return SqliteArchive.open(Path(place))
+
+
+def _held(at: int | None) -> int | None:
+    return None if at is None else max(-_LATEST, min(at, _LATEST))

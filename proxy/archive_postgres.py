@@ -120,10 +120,11 @@ def _conditions(question: Question) -> Iterator[ColumnElement[bool]]:
         yield entries.c.terms.overlap(_bigints(question.any_of))
     if question.all_of:
         yield entries.c.terms.contains(_bigints(question.all_of))
-    if question.since is not None:
-        yield entries.c.at >= question.since
-    if question.until is not None:
-        yield entries.c.at < question.until
+    since, until = question.span
+    if since is not None:
+        yield entries.c.at >= since
+    if until is not None:
+        yield entries.c.at < until
 
 
 def _bigints(terms: Iterable[int]) -> ColumnElement[Any]:

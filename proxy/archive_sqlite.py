@@ -161,7 +161,7 @@ def _marks(values: Sequence[int]) -> str:
 
 def _span(question: Question) -> tuple[list[str], list[Any]]:
     """The condition that entries are of the time that is asked for, and its values."""
-    bounds = {"e.at >= ?": question.since, "e.at < ?": question.until}
+    bounds = dict(zip(("e.at >= ?", "e.at < ?"), question.span, strict=True))
     return [text for text, at in bounds.items() if at is not None], [at for at in bounds.values() if at is not None]
 
 

@@ -21,6 +21,7 @@ from proxy.record.checkpoint import Checkpoint, origin, parse_origin
 from proxy.record.exchange import Record
 from proxy.record.fault import Fault, Finding, span
 from proxy.record.inspection import Inspection
+from proxy.record.segment import beginning, place
 
 __all__ = ["Report", "verify"]
 
@@ -140,7 +141,7 @@ class _Audit:
             later = rows[position + 1] if position + 1 < len(rows) else None
             self._follows(row, former, later)
             known = row.number == (0 if former is None else former.number + 1)
-            before = ("" if former is None else former.note).encode() if known else None
+            before = beginning("" if former is None else former.note, row.begun) if known else None
             self._segment(row, before, later)
             former = row
 
@@ -168,8 +169,11 @@ class _Audit:
         # In a shared database the last segment of a replica that is gone for good may be pruned too.
         if row.pruned and not row.sealed:
             self._tell(Fault.PRUNED, writer, number, f"segment {number}: pruned before it ended")
-        elif row.pruned and self._young is not None and row.begun > self._young:
+        elif row.pruned and self._young is not None and max(row.begun, later.begun if later else 0) > self._young:
             self._tell(Fault.PRUNED, writer, number, f"segment {number}: pruned while its entries had to be kept")
+        elif row.pruned and later is not None and not (later.note or later.pruned):
+            told = f"segment {number}: pruned, and nothing is signed behind it that would tell when it ended"
+            self._tell(Fault.PRUNED, writer, number, told)
 
     def _segment(self, row: SegmentRow, before: bytes | None, later: SegmentRow | None) -> None:
         """One segment, from its checkpoint to its last entry."""
@@ -186,7 +190,7 @@ class _Audit:
         each = self._each
         lines = self._counted(self._of(row, later))
         walk.walk(lines, None if each is None else lambda seq, record: each(row.writer, seq, record))
-        if walk.end <= row.first + row.size - 2 and self._has_been_pruned(row):
+        if walk.entries < row.size - 1 and self._has_been_pruned(row):
             self._pruned += 1  # while we looked on
             self._beyond += len(exported)
             return
@@ -230,11 +234,11 @@ class _Audit:
     def _without_entries(
         self, row: SegmentRow, noted: Checkpoint | None, exported: Sequence[Checkpoint], later: SegmentRow | None
     ) -> None:
-        """A segment that was pruned: what is left of it is its checkpoint."""
-        left = list(islice(self._of(row, later), STEP))
-        if left:
-            told = f"segment {row.number}: pruned, and {span(left[0].seq, left[-1].seq)} still there"
-            self._tell(Fault.PRUNED, row.writer, row.number, told, left[0].seq, left[-1].seq)
+        """A segment that was pruned: what is left of it is its checkpoint, and entries that are on their way out."""
+        added = [one.seq for one in self._of(row, later) if not self._was_here(row, one)]
+        if added:
+            told = f"segment {row.number}: pruned, and among {span(added[0], added[-1])} are {len(added)} never written"
+            self._tell(Fault.ADDED, row.writer, row.number, told, added[0], added[-1])
         for checkpoint in exported:
             if noted is None or checkpoint.size < noted.size:
                 self._beyond += 1
@@ -243,6 +247,13 @@ class _Audit:
             if checkpoint != noted:
                 told = f"segment {row.number}: pruned, and its checkpoint is not the one that was exported"
                 self._tell(Fault.CHECKPOINT, row.writer, row.number, told)
+
+    def _was_here(self, row: SegmentRow, entry: Entry) -> bool:
+        if self._holds is None:
+            return True
+        if type(entry.body) is not bytes:
+            return False
+        return self._holds(place(row.writer, row.number, entry.seq - row.first + 1), entry.body, entry.salt)
 
     def _of(self, row: SegmentRow, later: SegmentRow | None) -> Iterator[Entry]:
         """A segment's entries. The newest one ends where the next begins, which it may do while we read."""
@@ -272,7 +283,7 @@ class _Audit:
     ) -> None:
         """Hold checkpoints against the tree: between the last that fits and the first that does not is the fault."""
         promises.sort(key=lambda promise: promise[0].size)
-        sure = 1
+        sure, fits = 1, any(roots.get(one.size) == one.root for one, _ in promises)
         for checkpoint, who in promises:
             root = roots.get(checkpoint.size)
             if root == checkpoint.root:
@@ -282,8 +293,10 @@ class _Audit:
                 told = (
                     f"segment {row.number}: {who} over {checkpoint.size - 1} entries was not signed for what is there"
                 )
-                if row.number and (is_sound or last < first):
-                    told += f": its entries are sound, the last checkpoint of segment {row.number - 1} is not"
+                if fits and is_sound:
+                    told += ": its entries are sound, and another copy of this ledger has grown by itself"
+                elif is_sound or last < first:
+                    told += ": its entries are sound; when it began, or the last checkpoint before it, is not"
                 else:
                     told += f": look among {span(first, last)}"
                 self._tell(Fault.TREE, row.writer, row.number, told, first, max(first, last))

@@ -117,4 +117,5 @@ class IndexAudit:
 
 
 def _kept(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT value FROM ledger WHERE name = 'kept'").fetchone()[0])
+    """The lowest ``seq`` that was not pruned. What the mark says is looked at in audit_guards.py."""
+    return int(connection.execute("SELECT ifnull(min(first), 1) FROM segments WHERE NOT pruned").fetchone()[0])

@@ -40,7 +40,7 @@ __all__ = ["COLUMNS", "Format", "export"]
 _STEP: Final = 256  # entries that are taken at once
 
 # What a spreadsheet takes for the beginning of a formula, and a client may have chosen: the name of a model, say.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _PLACE: Final = ("writer", "seq", "segment", "salt")
 _RECORD: Final = (

@@ -73,7 +73,7 @@ def find_records(
     outcome: Annotated[
         str, typer.Option("--outcome", metavar="WORD", help=f"How it ended: {', '.join(_OUTCOMES)}.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many exchanges at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="How many exchanges at most.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="For programs: one line of JSON for each exchange.")] = False,
     config: ConfigOption = None,
     ledger: LedgerOption = None,

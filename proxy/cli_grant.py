@@ -32,6 +32,7 @@ __all__ = ["grant"]
 
 USUAL: Final = Path("config.yaml")
 _DAY: Final = 86_400
+_FARTHEST: Final = 253_402_300_799  # the end of the year 9999, in Unix seconds: what the file can spell
 _LONGEST_KEY: Final = 64 << 10  # characters on standard input
 
 grant = typer.Typer(
@@ -172,11 +173,11 @@ def _append(path: Path, event: dict[str, str]) -> Grants:
 def _until(text: str, now: float) -> float:
     """When a grant expires, in Unix seconds."""
     try:
-        return now + span(text)
+        return min(now + span(text), _FARTHEST)
     except ValueError:
         pass
     try:
-        until = moment(text, 0, ends=True) / SECOND
+        until = min(moment(text, 0, ends=True) / SECOND, _FARTHEST)
     except ValueError:
         end(MISUSED, f'--expires: must be a day such as 2027-01-31, or a time from now such as "365 d", not {text!r}')
     if until <= now:
@@ -224,7 +225,7 @@ def _hashed(keys: Keys, purpose: str, value: str) -> str:
         return given
     if not value.strip():
         end(MISUSED, f"--{purpose}: is empty")
-    return keys.hash(purpose, value.encode())
+    return keys.hash(purpose, value.encode("utf-8", "surrogateescape"))
 
 
 def _credential(name: str, place: str) -> bytes:
@@ -242,7 +243,7 @@ def _credential(name: str, place: str) -> bytes:
         end(MISUSED, "--tenant-key: nothing came")
     if name == "authorization" and " " not in key:
         key = f"Bearer {key}"
-    return whose(key.encode())
+    return whose(key.encode("utf-8", "surrogateescape"))
 
 
 def _told(one: Grant, settings: Settings) -> Iterator[str]:

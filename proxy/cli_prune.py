@@ -14,6 +14,7 @@ import typer
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_options import ConfigOption
 from proxy.cli_place import DatabaseOption, KeysOption, LedgerOption, Place, place
+from proxy.cli_progress import counting
 from proxy.cli_prune_months import prune_months
 from proxy.cli_times import moment, said, span
 from proxy.pruning import Dropped, PruningError, prune
@@ -66,7 +67,8 @@ def prune_records(
             if not sys.stdin.isatty():
                 end(MISUSED, f"{at.name}: {what} would be removed for good: say --yes")
             typer.confirm(f"{at.name}: remove {what} for good?", abort=True, err=True)
-        done = prune(at.path, until, ships=ships)
+        with counting("Removing", total) as progress:
+            done = prune(at.path, until, ships=ships, told=lambda segment: progress(segment.entries))
     except PruningError as error:
         end(FAILED, f"the records cannot be pruned: {error}")
     removed = sum(segment.entries for segment in done.dropped)

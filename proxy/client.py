@@ -103,6 +103,11 @@ class Client:
         """The value of a request field, the first if there are several, by its name in lower case; empty if absent."""
         return self._fields.get(name, b"")
 
+    def only(self, name: bytes) -> bytes:
+        """The value of a field that there is one of; empty where it is absent, or there are several."""
+        value = self._fields.get(name, b"")
+        return value if value and sum(key == name for key, _ in self.head.headers) == 1 else b""
+
     def peer(self, trusts: Callable[[str], bool]) -> Peer:
         """The connection's other end; ``trusts`` says whose forwarding fields are believed."""
         client = self._scope.get("client")

@@ -12,6 +12,7 @@ down nowhere.
     GET  /checkpoint  /checkpoint/key
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -77,6 +78,7 @@ class Desk:
         self._reader = Reader(settings.ledger.path) if settings.ledger is not None else None
         self._publics = Notary(keys).all_publics()
         self._unrecorded, self._refused = 0, 0.0
+        self._reading = asyncio.Lock()
         private = {
             "/": self._index,
             "/policies": self._policies,
@@ -126,7 +128,10 @@ class Desk:
         return time.monotonic() - self._refused < RESTING
 
     async def _metrics(self, _: Request) -> Response:
-        return _reply(exposition(readings(self._services)), CONTENT_TYPE)
+        # In a thread, and once at a time: with many series it is long.
+        async with self._reading:
+            said = await asyncio.to_thread(lambda: exposition(readings(self._services)))
+        return _reply(said, CONTENT_TYPE)
 
     # What takes the token.
 
@@ -173,7 +178,7 @@ class Desk:
         )
 
     async def _records(self, request: Request) -> Response:
-        asked = dict(request.query_params)
+        asked = request.query_params.multi_items()
         return _reply(await self._ask(lambda archive: shown(find(archive, wanted(asked)))), _JSON)
 
     async def _search(self, request: Request) -> Response:

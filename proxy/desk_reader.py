@@ -42,7 +42,11 @@ class Reader:
             raise Busy from None
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         # A daemon: a process that ends does not wait for the answer to a question.
-        Thread(target=self._answer, args=(question, answered), name="desk", daemon=True).start()
+        try:
+            Thread(target=self._answer, args=(question, answered), name="desk", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads now
+            self._turn.release()
+            raise Busy from None
         return await asyncio.shield(answered)
 
     # In the question's thread.

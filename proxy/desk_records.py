@@ -3,8 +3,9 @@
 Law: a question is understood whole or refused with a sentence; what cannot be asked for is not passed over in silence.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -25,19 +26,27 @@ USUAL: Final = 20
 _PLAIN: Final = ("id", "trace", "model", "grant", "file")
 _HASHES: Final = {"tenant": "tenants", "subject": "subjects"}
 _TIMES: Final = ("since", "until")
+_DAY: Final = re.compile(r"\d{4}-?\d\d-?\d\d")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Unclear(ValueError):
     """The question cannot be understood; the message says why, and what can be asked."""
 
 
-def wanted(asked: Mapping[str, str]) -> Wanted:
-    """What the fields of a query ask for. Times are RFC 3339, UTC where they have no offset; ``tenant`` and ``subject``
-    are hashes as records show them; ``file`` is a SHA-256. Raises Unclear."""
+def wanted(fields: Iterable[tuple[str, str]]) -> Wanted:
+    """What the fields of a query ask for, each of them once. Times are RFC 3339, UTC where they have no offset;
+    ``tenant`` and ``subject`` are hashes as records show them; ``file`` is a SHA-256. Raises Unclear."""
     known = (*_PLAIN, *_HASHES, *_TIMES, "limit")
+    fields = list(fields)
+    asked = dict(fields)
     strangers = sorted(asked.keys() - set(known))
     if strangers:
         raise Unclear(f"records cannot be asked for by {', '.join(strangers)}; they can by {', '.join(known)}")
+    if len(asked) < len(fields):
+        raise Unclear("each of the fields can be asked for once")
+    if empty := [name for name, said in asked.items() if not said]:
+        raise Unclear(f"nothing stands behind {', '.join(empty)}")
     terms: dict[str, Any] = {name: asked[name] for name in _PLAIN if name in asked}
     terms |= {field: (asked[name],) for name, field in _HASHES.items() if name in asked}
     terms |= {name: _nanoseconds(name, asked[name]) for name in _TIMES if name in asked}
@@ -105,10 +114,13 @@ def _limit(said: str) -> int:
 
 
 def _nanoseconds(name: str, said: str) -> int:
+    """A moment in Unix nanoseconds. A day is its beginning, and where it ends a span, the beginning of the next: as
+    ``countermark ledger find`` has it."""
     try:
         moment = datetime.fromisoformat(said.replace(" ", "+"))  # a plus sign that somebody forgot to escape
     except ValueError:
         raise Unclear(f"{name} must be a date or a time such as 2026-11-22 or 2026-11-22T10:30:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
+    past = timedelta(days=1) if name == "until" and _DAY.fullmatch(said) else timedelta()
+    return (moment - _EPOCH + past) // timedelta(microseconds=1) * 1000

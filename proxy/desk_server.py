@@ -1,7 +1,8 @@
 """The second server of the process, on an address and a socket of its own, in the same event loop as the proxy's.
 
 Law: it listens from before the proxy takes its first request until after the last one has ended, so that whoever asks
-how the process is gets an answer for as long as there is one; and if it fails, the proxy goes on.
+how the process is gets an answer for as long as there is one, also while somebody else holds as many connections as
+there may be; and if it fails, the proxy goes on.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["DeskServer"]
 
@@ -27,11 +29,11 @@ class DeskServer(uvicorn.Server):
     ``address`` is the host and the port that it listens on. `start` and `stop` belong to the event loop.
     """
 
-    def __init__(self, application: Any, listener: socket.socket, protocol: type[asyncio.Protocol]) -> None:
+    def __init__(self, application: Any, listener: socket.socket, protocol: type[HttpToolsProtocol]) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
-                http=protocol,
+                http=_bounded(protocol),
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -39,7 +41,6 @@ class DeskServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=LAST_WORDS,
             )
         )
@@ -64,6 +65,28 @@ class DeskServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are the proxy's: it ends first, and this server after it."""
         yield
+
+
+def _bounded(protocol: type[HttpToolsProtocol]) -> type[HttpToolsProtocol]:
+    """The protocol, of which there are ``MOST_CONNECTIONS`` at a time: one more takes the place of the oldest that has
+    no answer under way, and finds none where all have one."""
+    there: dict[HttpToolsProtocol, None] = {}  # the oldest first
+
+    class Bounded(protocol):  # type: ignore[misc, valid-type]  # chosen by whoever starts the server
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            there[self] = None
+            if len(there) > MOST_CONNECTIONS:
+                at_rest = (one for one in there if one.cycle is None or one.cycle.response_complete)
+                leaves = next(at_rest)
+                del there[leaves]
+                leaves.transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            there.pop(self, None)
+            super().connection_lost(exc)
+
+    return Bounded
 
 
 def _ended(task: "asyncio.Task[None]") -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from proxy.archive import Archive, Entry, Question
 from proxy.keys import Keys
-from proxy.record.exchange import Record, RecordError, decode
+from proxy.record.exchange import Record, RecordError, clip, decode
 from proxy.record.likeness import ALIKE, asked, normalised, score
 from proxy.record.outcome import DELIVERED_AS_DECIDED, Outcome, State
 from proxy.record.terms import Kind, term
@@ -20,6 +20,7 @@ __all__ = ["Found", "Text", "Wanted", "find", "keyed", "text_of"]
 _PAGE = 1024  # entries that are asked for at once, at most
 _ENTRIES = 4  # of one exchange, at most
 _SOME = 64  # entries that are compared with a piece of text
+_MANY = 4096  # of them, where it is not all that is asked for
 _GRAM_DIGITS = 16
 _NOT_LAST = frozenset({State.OPENED, State.FINGERPRINTED})
 _LED_TO = frozenset(Outcome) - DELIVERED_AS_DECIDED - {Outcome.PENDING}  # outcomes that have a term
@@ -36,7 +37,8 @@ class Text(NamedTuple):
 class Wanted(NamedTuple):
     """What is looked for: all that is given must hold. ``id`` is a content id (ProduceID) or an exchange's id; of
     ``tenants`` and ``subjects`` (hashes as records have them) one must fit; ``file`` is the SHA-256 of a file, 64 hex
-    digits; times are Unix time in nanoseconds, ``until`` no longer belongs to it. ``limit`` counts exchanges."""
+    digits; times are Unix time in nanoseconds, ``until`` no longer belongs to it. ``limit`` counts exchanges. One that
+    is under way is found by its id, its time, and with the ``outcome`` that it has, PENDING, by all of these."""
 
     id: str = ""
     trace: str = ""
@@ -91,9 +93,10 @@ def find(archive: Archive, wanted: Wanted) -> list[Found]:
     Raises ArchiveError where the records cannot be read.
     """
     seen: set[tuple[str, str]] = set()
+    wanted = wanted._replace(model=clip(wanted.model))
     found = list(islice(_fitting(archive, wanted, _candidates(archive, wanted), seen), wanted.limit))
     if wanted.text is not None and len(found) < wanted.limit:
-        alike = list(_fitting(archive, wanted, _alike(archive, wanted.text), seen))
+        alike = list(_fitting(archive, wanted, _alike(archive, wanted), seen))
         alike.sort(key=lambda one: (one.likeness, one.last.at), reverse=True)
         found += alike[: wanted.limit - len(found)]
     return found
@@ -103,7 +106,7 @@ def _fitting(
     archive: Archive, wanted: Wanted, candidates: Iterable[Entry], seen: set[tuple[str, str]]
 ) -> Iterator[Found]:
     for entry in candidates:
-        if (entry.writer, entry.id) in seen or not _may_lead(entry, wanted.outcome):
+        if (entry.writer, entry.id) in seen or not _may_lead(entry, wanted):
             continue
         seen.add((entry.writer, entry.id))
         exchange = _exchange(archive, entry)
@@ -117,16 +120,20 @@ def _candidates(archive: Archive, wanted: Wanted) -> Iterator[Entry]:
     """Where the indexes lead."""
     asked_for: tuple[tuple[Kind, tuple[str, ...]], ...] = (
         ("trace", (wanted.trace,)),
+        ("file", (wanted.file,)),
+        ("outcome", (wanted.outcome,) if wanted.outcome is not None and wanted.outcome in _LED_TO else ()),
         ("model", (wanted.model,)),
         ("grant", (wanted.grant,)),
-        ("file", (wanted.file,)),
         ("tenant", wanted.tenants),
         ("subject", wanted.subjects),
         ("text", wanted.text.whole if wanted.text is not None else ()),
-        ("outcome", (wanted.outcome,) if wanted.outcome is not None and wanted.outcome in _LED_TO else ()),
     )
-    groups = [tuple(term(kind, value) for value in values if value) for kind, values in asked_for]
-    groups = [group for group in groups if group]
+    # Of a stream, it is a later entry that has the text, and that does not tell the first three again.
+    told = asked_for if wanted.text is None else asked_for[3:]
+    groups = [tuple(term(kind, value) for value in values if value) for kind, values in told]
+    # The first entry of a stream has no terms.
+    is_under_way = wanted.outcome is Outcome.PENDING and wanted.text is None
+    groups = [group for group in groups if group and not is_under_way]
     several = [group for group in groups if len(group) > 1]
     every = tuple(group[0] for group in groups if len(group) == 1)
     page = min(wanted.limit * _ENTRIES, _PAGE)
@@ -157,9 +164,11 @@ def _paged(archive: Archive, question: Question) -> Iterator[Entry]:
         question = question._replace(until=oldest + 1, limit=longer)
 
 
-def _alike(archive: Archive, text: Text) -> Iterator[Entry]:
-    grams = {term("sketch", gram) for some in text.grams for gram in some}
-    for hit in archive.hits(grams, _SOME):
+def _alike(archive: Archive, wanted: Wanted) -> Iterator[Entry]:
+    assert wanted.text is not None
+    grams = {term("sketch", gram) for some in wanted.text.grams for gram in some}
+    is_alone = wanted == Wanted(text=wanted.text, limit=wanted.limit)
+    for hit in archive.hits(grams, max(_SOME if is_alone else _MANY, min(wanted.limit, _MANY))):
         yield from archive.entries(hit.writer, hit.seq, hit.seq)
 
 
@@ -174,9 +183,11 @@ def _exchange(archive: Archive, entry: Entry) -> Found:
     return Found(entry.writer, tuple(records))
 
 
-def _may_lead(entry: Entry, outcome: Outcome | None) -> bool:
-    """Whether an entry may lead to an exchange that ended so: of what went well, very many may have to be tried."""
-    if outcome is None:
+def _may_lead(entry: Entry, wanted: Wanted) -> bool:
+    """Whether an entry may lead to an exchange that ended so: of what went well, very many may have to be tried. A
+    text leads to few, and to later entries than the one that says so."""
+    outcome = wanted.outcome
+    if outcome is None or wanted.text is not None:
         return True
     if outcome is Outcome.PENDING or entry.state in _NOT_LAST:
         return outcome is Outcome.PENDING and entry.state == State.OPENED

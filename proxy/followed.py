@@ -156,7 +156,7 @@ class Followed(Trail):
     def failed(self, kind: str, outcome: str) -> None:
         self._error = kind
         if not self._settled[0]:
-            self._settled = outcome, "", self._because, ()
+            self._settled = outcome, kind, self._because, ()
 
     def end(self, status: int, begun: int) -> None:
         now = perf_counter_ns()
@@ -165,7 +165,8 @@ class Followed(Trail):
         trails.under_way -= 1
         trails.streaming -= self._streams
         dialect = self._dialect.name if self._dialect is not None else ""
-        counts.requests.add((self._route, dialect, outcome or ("unclaimed" if self._route else "unrouted")))
+        unsaid = "unclaimed" if self._asked else "refused" if self._route else "unrouted"
+        counts.requests.add((self._route, dialect, outcome or unsaid))
         counts.duration.took(route, now - self._began)
         if because or outcome:
             counts.answers.add((" ".join(because), outcome, _class(reason) if reason else ""))

@@ -15,7 +15,7 @@ from proxy.files import content
 from proxy.record.grant import NOBODY, Grants, parse, written
 from proxy.source import SourceError
 
-__all__ = ["GrantsError", "append", "read"]
+__all__ = ["LARGEST", "GrantsError", "append", "read"]
 
 LARGEST: Final = 16 << 20  # bytes: some forty thousand grants
 
@@ -81,6 +81,8 @@ def _locked(path: Path) -> int:
 def _added(path: Path, descriptor: int, line: bytes) -> Grants:
     """The grants with one line more. Raises GrantsError, OSError."""
     size = os.fstat(descriptor).st_size
+    if size + len(line) >= LARGEST:
+        raise GrantsError(f"{path}: no more than {LARGEST >> 20} MiB are read: begin another file with those in force")
     with open(descriptor, "rb", closefd=False) as file:
         before = file.read()
     if before and not before.endswith(b"\n"):

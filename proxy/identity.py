@@ -12,7 +12,7 @@ from proxy.keys import Keys
 from proxy.record.grant import Grant
 from proxy.settings import Settings
 from proxy.settings_parts import UpstreamSettings
-from proxy.signing import whose
+from proxy.signing import is_checked, whose
 
 __all__ = ["CREDENTIALS", "Identity"]
 
@@ -64,8 +64,9 @@ class Identity:
         tenants: tuple[str, ...] = ("",)  # they are not told apart
         if settings.tenant is not None:
             credential = self._tenant(asker)
-            # The id of a key that signs is no secret: it counts where the upstream gets the signature to check.
-            unchecked = upstream.sign is not None and credential != asker.head.value(settings.tenant.encode())
+            # The id of a key that signs is no secret: it counts where the upstream gets the signature, and checks it.
+            said = asker.head.value(settings.tenant.encode())
+            unchecked = credential != said and (upstream.sign is not None or not is_checked(said, upstream.url))
             several = sum(name == settings.tenant.encode() for name, _ in asker.head.headers) > 1
             tenants = () if unchecked or several or not credential else self._keys.hashes("tenant", credential)
         said = self._believed(asker, settings.subject)

@@ -2,7 +2,8 @@
 
 Law: the tree that is signed is the tree of what lies in the file, entry by entry. What was signed once is never signed
 otherwise: a segment whose entries no longer are what its checkpoint says is ended as it is, for an audit to find, and
-another begins.
+another begins. So is one in which an entry lies behind the checkpoint that was not written there by whoever has the
+secret: nothing is signed that somebody else has put into the file.
 
 What `append` has not seen committed does not count: after a failure the file itself is asked (`catch_up`).
 """
@@ -19,8 +20,8 @@ from proxy.notary import Notary, NoteError, verified
 from proxy.record.checkpoint import Checkpoint
 from proxy.record.exchange import Record, encode
 from proxy.record.outcome import State
-from proxy.record.schema import LEAVES, NOTED, OPENED, SEALED, SEGMENTS, SET, UNSETTLED, insertion, setting
-from proxy.record.segment import Segment
+from proxy.record.schema import LAST, LEAVES, NOTED, OPENED, SEALED, SEGMENTS, SET, UNSETTLED, insertion, setting
+from proxy.record.segment import Segment, place
 from proxy.record.terms import terms
 
 __all__ = ["Pace", "Row", "Tail", "row"]
@@ -65,7 +66,9 @@ class Tail:
         self.writer: str = connection.execute(setting("writer")).fetchone()[0]
         self._segment = self._load(connection)
         for seq, id, state in connection.execute(UNSETTLED):
-            self._follow_stream(seq, id, state)
+            if seq < self._segment.next:
+                self._follow_stream(seq, id, state)
+        self._take_in_all(connection)
 
     def append(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Append up to BATCH entries, all or none."""
@@ -83,8 +86,26 @@ class Tail:
 
     def catch_up(self, connection: sqlite3.Connection) -> None:
         """Take in what lies in the file and was not seen to be committed."""
-        for leaf in connection.execute(LEAVES, (self._segment.next,)):
-            self._take_in(*leaf)
+        if connection.execute(SEGMENTS).fetchone()[0] != self._segment.number:
+            self._segment = self._load(connection)  # another has begun, and its transaction was thought to have failed
+        self._take_in_all(connection)
+
+    def _take_in_all(self, connection: sqlite3.Connection) -> None:
+        """Take in what lies behind the tree's end, unless somebody else has put it there."""
+        segment = self._segment
+        strange: list[int] = []
+        for seq, salt, body, id, state in connection.execute(LEAVES, (segment.next,)):
+            if not self._notary.holds(place(self.writer, segment.number, seq - segment.first + 1), body, salt):
+                strange.append(seq)
+            elif strange or seq != segment.next:  # its place in the tree is taken, or not reached
+                strange.append(seq)
+                self._follow_stream(seq, id, state)
+            else:
+                self._take_in(salt, body, id, state)
+        if strange:
+            told = "segment %d of the ledger is ended before entry %d, which was not written there by this program"
+            log.error(f"{told} (countermark ledger verify)", segment.number, strange[0])
+            self._sign(connection, sealed=True, behind=strange[-1])
 
     def _take_in(self, salt: bytes, body: bytes, id: str, state: str) -> None:
         self._follow_stream(self._segment.next, id, state)
@@ -127,11 +148,12 @@ class Tail:
 
     @property
     def _age(self) -> float:
-        """Seconds since the segment began, by the clock on the wall."""
-        return (time.time_ns() - self._segment.begun) / 1e9
+        """Seconds since the segment began, by the clock on the wall. One that was set back by more than a segment lasts
+        ends it as well: what began in the future would else be kept until then."""
+        return abs(time.time_ns() - self._segment.begun) / 1e9
 
-    def _sign(self, connection: sqlite3.Connection, *, sealed: bool) -> None:
-        """Sign the segment as it is; ``sealed``: and end it."""
+    def _sign(self, connection: sqlite3.Connection, *, sealed: bool, behind: int = 0) -> None:
+        """Sign the segment as it is; ``sealed``: and end it. The next one begins ``behind`` an entry that it lacks."""
         segment = self._segment
         self._looked = time.monotonic()
         note = self._notary.sign(segment.checkpoint().text(), segment.origin)
@@ -141,7 +163,7 @@ class Tail:
             connection.execute(NOTED, (segment.size, note, segment.number))
             connection.execute(SET, (settled, "settled"))
             if sealed:
-                self._follow(connection, segment.next, note)
+                self._follow(connection, max(segment.next, behind + 1), note)
             connection.execute("COMMIT")
         except BaseException:
             self._segment = segment
@@ -162,15 +184,17 @@ class Tail:
         (number, first, begun, size, note), *former = connection.execute(SEGMENTS).fetchall()
         self._segment = segment = Segment(self.writer, number, first, begun, former[0][4] if former else "")
         signed: Checkpoint | None = None
-        for salt, body, _, _ in connection.execute(LEAVES, (first,)):
+        for _, salt, body, _, _ in connection.execute(LEAVES, (first,)) if size > 1 else ():
             segment.add(((salt, body),))
             if segment.size == size:
                 signed = segment.checkpoint()
+                break
         if note and (fault := self._fault(note, signed)):
             log.error("segment %d of the ledger is not what was signed (countermark ledger verify): %s", number, fault)
             connection.execute("BEGIN IMMEDIATE")
             # What is gone keeps its numbers.
-            self._follow(connection, max(segment.next, first + size - 1), note)
+            last = connection.execute(LAST).fetchone()[0]
+            self._follow(connection, max(last + 1, first + size - 1), note)
             connection.execute("COMMIT")
             return self._segment
         self._signed = size

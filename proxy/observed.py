@@ -63,6 +63,7 @@ class Observed:
                 look.feed(data)
                 if look.streams:
                     account.open()
+                    self._trail.streams()
             await client.finish()
             seen = (await look.end()).after(*self._forced)
             await account.settle(Outcome.OBSERVED, seen.told(), status=head.status, items=lambda: seen.items)

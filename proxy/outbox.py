@@ -6,9 +6,11 @@ before it. Where entries have arrived only in part, the row that goes with them 
 Whoever serves writes this file at the same time. So one statement reads a whole parcel: the sqlite3 module gives the
 interpreter away at every row, and beside a busy event loop each return may cost a switch interval (5 ms). The only
 thing written is the mark of how far shipping has come, and it waits for no disk: a mark that a power cut undoes is
-told by the database that has the entries.
+told by the database that has the entries. Entries themselves are on disk before they leave, however the file is
+written: one that a power cut undid would leave its number to another, and the two histories could not be told apart.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -40,7 +42,8 @@ _LAST: Final = "SELECT ifnull(max(seq), 0) FROM entries"
 _SALT: Final = "SELECT salt FROM entries WHERE seq = ?"
 _AT: Final = "SELECT at FROM entries WHERE seq > ? ORDER BY seq LIMIT 1"
 _SEGMENTS: Final = (
-    "SELECT number, first, begun, size, note, sealed, pruned FROM segments WHERE size > 0 ORDER BY number"
+    "SELECT number, first, begun, size, note, sealed, pruned FROM segments"
+    " WHERE size > 0 AND number >= ? ORDER BY number"
 )
 _LAST_OF_PARCEL: Final = """
     SELECT max(seq) FROM (
@@ -82,14 +85,15 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._over = 0  # the first segment that has not arrived whole, as far as anybody looked
         try:
             address = f"{path.absolute().as_uri()}?mode=rw"
             self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
-                # The one who serves syncs the log and tidies it up, at times of its own choosing.
-                self._connection.execute("PRAGMA synchronous = OFF")
-                self._connection.execute("PRAGMA wal_autocheckpoint = 0")
                 self.writer = str(self._value(_WRITER))
+                # The one who serves syncs the log and tidies it up, at times of its own choosing.
+                self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+                self._connection.execute("PRAGMA synchronous = OFF")
             except BaseException:
                 self._connection.close()
                 raise
@@ -133,10 +137,14 @@ class Outbox:
         where entries are missing that never were, what there is leaves all the same: an audit of either copy names
         them.
         """
-        for row in self._rows(_SEGMENTS):
-            number, first, begun, size, note, sealed, pruned = row
-            if (size, bool(sealed)) <= arrived.get(number, (0, False)):
-                continue
+        # Their rows stay in the file for ever.
+        while arrived.get(self._over, (0, False))[1]:
+            self._over += 1
+        rows = self._rows(_SEGMENTS, self._over)
+        grown = [row for row in rows if (row[3], bool(row[5])) > arrived.get(row[0], (0, False))]
+        if grown:
+            self._sync()
+        for number, first, begun, size, note, sealed, pruned in grown:
             last = first + size - 2  # leaf 0 is the former segment's last checkpoint
             lost = bool(pruned) and after < last
             segment = SegmentRow(self.writer, number, first, begun, size, note, bool(sealed), lost)
@@ -151,8 +159,24 @@ class Outbox:
                 yield Parcel([], segment)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Let go of the file. Who closes last brings its log into it, and removes that: only what is on disk may go."""
+        try:
+            self._rows("PRAGMA synchronous = FULL")
+        finally:
+            self._connection.close()
+
+    def _sync(self) -> None:
+        """Whatever was read is on disk: what the log no longer holds was synced into the file before it was removed."""
+        try:
+            log = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(log)
+            finally:
+                os.close(log)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ShippingError(f"{self.path}-wal: {error.strerror}") from error
 
     def _lines(self, after: int, last: int) -> list[Line]:
         text = self._value(_LINES, after, self._value(_LAST_OF_PARCEL, after, last, ENTRIES, BYTES))

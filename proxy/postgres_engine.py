@@ -3,9 +3,13 @@
 Law: nothing waits for ever, neither for a network nor for somebody else's lock, and no message holds the password.
 
 What the URL says wins, whatever libpq knows (`?sslmode=verify-full&sslrootcert=ca.pem`, several hosts); what it leaves
-out is said here. Bounds on statements are set within each transaction, so that they hold behind a pooler as well.
+out is said here. Bounds on statements are set within each transaction, so that they hold behind a pooler as well. A
+server that hangs (on its disk, say) heeds none, and its kernel keeps the connection alive: that one is cut from here.
 """
 
+import os
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -77,10 +81,44 @@ def connected(to: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def transaction(connection: Connection, statement: float = STATEMENT_SECONDS) -> Iterator[None]:
-    """All or nothing, each statement within so many seconds, each lock within LOCK_SECONDS."""
-    with connection.begin():
+    """All or nothing, each statement within so many seconds, each lock within LOCK_SECONDS, and the whole within three
+    times as long. PostgresError where the server says nothing in that time."""
+    with _answered(connection, 3 * statement + LOCK_SECONDS), connection.begin():
         connection.execute(_BOUNDS, {"statement": f"{statement * 1000:.0f}", "lock": f"{LOCK_SECONDS * 1000:.0f}"})
         yield
+
+
+@contextmanager
+def _answered(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection after so many seconds: whoever waits at it hears of that."""
+    driven = connection.connection.dbapi_connection
+    if driven is None or driven.closed:  # the next statement says so
+        yield
+        return
+    # A descriptor of its own, whose number nobody else can be given meanwhile.
+    line = socket.socket(fileno=os.dup(driven.fileno()))
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the server was faster
+            pass
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if over.is_set():
+            raise PostgresError(f"{place(connection.engine.url)}: no answer in {seconds:.0f} seconds") from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        line.close()
 
 
 def place(url: URL) -> str:

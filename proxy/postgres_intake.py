@@ -2,7 +2,8 @@
 
 Law: a parcel arrives whole or not at all, and one that is sent again changes nothing. What the database holds says how
 far a ledger has come, whatever the ledger's own file believes: so a database that was put back to an older state gets
-again what it lost, and one that holds records which the file lacks is told from it before the two are mixed.
+again what it lost, and one that holds records which the file lacks is told from it before the two are mixed, even
+where two copies of one file are shipped at the same time.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from proxy.archive import SegmentRow
 from proxy.outbox import Parcel
-from proxy.postgres_engine import transaction
+from proxy.postgres_engine import PostgresError, place, transaction
 from proxy.postgres_schema import month, named, partition, partitions, prepare
 from proxy.postgres_tables import entries, segments
 
@@ -28,6 +29,9 @@ _ENTRIES: Final = text(f"""
     FROM json_to_recordset(CAST(:lines AS json)) AS line
         (seq bigint, id text, state text, at bigint, salt text, body text, terms bigint[])
     ON CONFLICT (writer, seq, at) DO NOTHING""")  # noqa: S608 - a name of our own
+
+# Half of a ledger's name, as PostgreSQL numbers its advisory locks.
+_ALONE: Final = text("SELECT pg_advisory_xact_lock(:number)")
 
 _given = insert(segments)
 _SEGMENT: Final = _given.on_conflict_do_update(
@@ -74,26 +78,39 @@ class Intake:
             rows = self._connection.execute(
                 select(segment.number, segment.first, segment.size, segment.sealed).where(segment.writer == writer)
             ).all()
-            newest = self._connection.scalar(select(func.max(entry.seq)).where(entry.writer == writer)) or 0
+            newest = self._newest(writer) or 0
             salt = self._connection.scalar(select(entry.salt).where(entry.writer == writer, entry.seq == newest))
         # Entries may have been pruned; the rows of their segments are still there.
         covered = max((row.first + row.size - 2 for row in rows if row.size), default=0)
         arrived = {row.number: (row.size, row.sealed) for row in rows}
         return Held(max(newest, covered), salt if newest >= covered else None, arrived)
 
-    def take(self, parcel: Parcel) -> None:
-        """Take a parcel in; it is there when this returns."""
+    def take(self, parcel: Parcel, after: int) -> None:
+        """Take a parcel in; it is there when this returns. `after` is the `seq` up to which everything was there
+        already: PostgresError where somebody else has brought more under this ledger's name."""
         months = {month(line["at"]) for line in parcel.lines}
         if {named(one) for one in months} - self._partitions:
             partition(self._connection, months)
             self._partitions |= {named(one) for one in months}
         with transaction(self._connection):
             if parcel.lines:
+                self._alone(parcel.segment.writer, after)
                 lines = orjson.dumps(parcel.lines).decode()
                 self._connection.execute(_ENTRIES, {"writer": parcel.segment.writer, "lines": lines})
             if parcel.segment.pruned:
                 self._connection.execute(_within(parcel.segment))
             self._connection.execute(_SEGMENT, parcel.segment._asdict())
+
+    def _alone(self, writer: str, after: int) -> None:
+        """From here to the end of the transaction nobody else brings anything of this ledger, nor has anybody before.
+        An entry with the same number and another time would be one more, for `at` is a part of the key."""
+        self._connection.execute(_ALONE, {"number": int.from_bytes(bytes.fromhex(writer)[:8], signed=True)})
+        if (self._newest(writer) or 0) > after:
+            raise PostgresError(f"{place(self._connection.engine.url)}: somebody else ships the records of {writer}")
+
+    def _newest(self, writer: str) -> int | None:
+        newest: int | None = self._connection.scalar(select(func.max(entries.c.seq)).where(entries.c.writer == writer))
+        return newest
 
 
 def _within(segment: SegmentRow) -> Delete:

@@ -106,10 +106,12 @@ def _reach(connection: Connection, writer: str, first: int, last: int, before: i
     ).all()
     ends = [row.first - 1 for row in rows[1:]] + [_LARGEST]
     going = [(row, end) for row, end in zip(rows, ends, strict=True) if row.first <= last and not row.pruned]
+    # When one ended is when the next began, which an audit can still tell when the entries are gone.
+    ended = {end: row.begun for row, end in zip(rows[1:], ends, strict=False)}
     for row, end in going:
         if not row.sealed and end != _LARGEST:
             return f"has records of segment {row.number} of {writer}, which is not sealed"
-        if row.begun >= before:
+        if max(row.begun, ended.get(end, 0)) >= before:
             return f"has records of segment {row.number} of {writer}, which is younger"
     low, high = min([first, *(row.first for row, _ in going)]), max([last, *(end for _, end in going)])
     young = entries.c.writer == writer, entries.c.seq.between(low, high), entries.c.at >= before

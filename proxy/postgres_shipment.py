@@ -29,7 +29,7 @@ def shipments(outbox: Outbox, url: str) -> Generator[bool]:
                 outbox.mark(after)
             while True:
                 for parcel in outbox.parcels(after, arrived):
-                    intake.take(parcel)
+                    intake.take(parcel, after)
                     if parcel.lines:
                         after = parcel.lines[-1]["seq"]
                         outbox.mark(after)
@@ -47,5 +47,6 @@ def _compare(outbox: Outbox, held: Held) -> None:
     if held.seq > last or (known is not None and held.salt is not None and known != held.salt):
         raise ShippingError(
             f"{outbox.path}: the database holds other records of this ledger, up to number {held.seq}; this file is an "
-            "older copy that was put back, or was cut off. Move it elsewhere, and a new ledger begins in its place"
+            "older copy that was put back, the copy of one that is in use, or was cut off. Move it elsewhere, and a "
+            "new ledger begins in its place"
         )

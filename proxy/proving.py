@@ -10,6 +10,7 @@ from proxy.archive import Archive, Entry, SegmentRow
 from proxy.notary import NoteError, check, verified
 from proxy.record.merkle import inclusion, leaf
 from proxy.record.proof import Proof
+from proxy.record.segment import beginning
 
 __all__ = ["ProvingError", "prove"]
 
@@ -37,7 +38,7 @@ def prove(archive: Archive, entry: Entry, publics: Iterable[bytes]) -> Proof:
         verified(row.note, publics)
     except NoteError as error:
         raise ProvingError(f"{broken} ({error})") from error
-    hashes = [leaf(former.encode())]
+    hashes = [leaf(beginning(former, row.begun))]
     hashes += [leaf(one.salt + one.body) for one in archive.entries(entry.writer, row.first, row.first + row.size - 2)]
     if len(hashes) != row.size:
         raise ProvingError(broken)

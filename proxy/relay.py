@@ -72,7 +72,7 @@ class _Exchange:
         self._lease = Lease(service.memory)
         self._response: Response | None = None
         self._account: Account | None = None
-        self._trail = service.trails.begin(client.head.method, client.field(TRACEPARENT), service.policy)
+        self._trail = service.trails.begin(client.head.method, client.only(TRACEPARENT), service.policy)
 
     async def run(self, linked: str = "") -> None:
         """Serve the exchange; ``linked`` is the path where it is a link of ours. Raises Aborted where the connection
@@ -99,6 +99,7 @@ class _Exchange:
                 await self._response.close()
             if self._account is not None:
                 self._trail.moved(self._account.bytes_in, self._account.bytes_out)
+                self._service.fingerprint(self._account)
             self._trail.end(client.status, client.begun)
 
     async def _serve(self, claim: Claim) -> None:
@@ -291,6 +292,8 @@ class _Exchange:
         log.warning("%s: %s", failure.outcome.value, message)
         started = client.started
         if self._account is not None:
+            if not started:
+                self._account.unsent()
             try:
                 await self._account.settle(failure.outcome, message, status=0 if started else failure.status)
             except Unrecorded:
@@ -305,6 +308,8 @@ class _Exchange:
         if self._response is not None:
             await self._response.close()
         if self._account is not None:
+            if not self._client.started:
+                self._account.unsent()
             try:
                 await self._account.settle(Outcome.CLIENT_LEFT, "the client closed its connection", status=0)
             except Unrecorded:

@@ -9,11 +9,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from proxy import upstream as client
-from proxy.account import Account
+from proxy.account import UNGRANTED, Account
 from proxy.bounds import Memory
 from proxy.client import Client
 from proxy.counts import Counts
@@ -53,9 +52,6 @@ _LONGEST_LANGUAGE = 256  # bytes of an Accept-Language that is read
 _NOTICE = b"countermark-notice"
 _LANGUAGE = b"accept-language"
 _WISHES: dict[bytes, Wish] = {b"show": "show", b"hide": "hide"}
-
-# What a record says where no grant was used.
-UNGRANTED: Mapping[str, str] = MappingProxyType({"grant": "", "agreement": ""})
 
 log = logging.getLogger("countermark")
 
@@ -195,7 +191,7 @@ class Service:
         assert claim.route is not None
         assert claim.dialect is not None
         facts = {
-            "trace_id": trail.trace_id or _trace_id(asker.head) or identifier,
+            "trace_id": trail.trace_id or _trace_id(asker) or identifier,
             "route": claim.route.path,
             "upstream": claim.route.upstream.name,
             "dialect": claim.dialect.name,
@@ -223,6 +219,12 @@ class Service:
         leans = self.leans_on_grant(claim, decisions)
         grant = self.identity.grant(asker, claim.route.upstream) if leans else None
         return UNGRANTED if grant is None else {"grant": grant.id, "agreement": grant.agreement}
+
+    def fingerprint(self, account: Account) -> None:
+        """The answer has left, or a part of it, and is recorded: have made what its texts can be found by when they
+        were edited."""
+        if self.fingerprints is not None and account.recorded and (texts := account.texts()):
+            self.fingerprints.take(account.fingerprinted(), texts)
 
     def _deepfake(self, route: Route, asker: Client) -> Deepfake:
         says, header = route.deepfake
@@ -259,8 +261,8 @@ def _bounded(language: str) -> str:
     return language if len(language) <= _LONGEST_LANGUAGE else ""
 
 
-def _trace_id(head: RequestHead) -> str:
+def _trace_id(asker: Client) -> str:
     """The trace that the caller says the request belongs to, or an empty string."""
-    said = head.value(TRACEPARENT)
+    said = asker.only(TRACEPARENT)
     context = parse(said) if said else None
     return context.trace_id if context is not None else ""

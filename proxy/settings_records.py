@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, StrictStr
 
 from proxy.origin import origin
 from proxy.policy.errors import Fault
@@ -59,6 +59,12 @@ def _address(value: object) -> str:
     return url.rstrip("/")
 
 
+def _frequent(seconds: float) -> float:
+    if seconds > DAY:
+        raise ValueError("must be a day at most: after a day, what was recorded is signed in any case")
+    return seconds
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +76,7 @@ class LedgerFile(_Section):
     on_failure: Literal["block", "pass"] = "block"
     synchronous: Literal["full", "normal"] = "full"
     retention: Seconds = 190 * DAY
-    checkpoint: Seconds = 10.0
+    checkpoint: Annotated[Seconds, AfterValidator(_frequent)] = 10.0
     ship_to: Annotated[str | Place, PlainValidator(_database, json_schema_input_type=StrictStr)] | None = None
 
 

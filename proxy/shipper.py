@@ -4,7 +4,8 @@ Law: the file is the outbox. A parcel is committed there first and marked here a
 on either side, sends it again at most, and what is sent again arrives once. Whatever the database does, nobody who
 serves waits for it: the backlog grows in the file, and is gone when the database has been back for a while.
 
-One daemon thread ships. It says once when the database is gone, and once when it is back.
+One daemon thread ships. It says once when the database is gone, and once when it is back. Another counts what waits:
+a database that does not answer holds the one who ships, but not the numbers.
 """
 
 import logging
@@ -71,7 +72,9 @@ class Shipper:
         self._in_a_row = 0
         self._ending = threading.Event()
         self._deadline = float("inf")
+        self._looking = threading.Lock()  # so that who asked the file first does not tell it last
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._counter = threading.Thread(target=self._count, name="shipper-counter", daemon=True)
 
     @property
     def oldest(self) -> float:
@@ -82,6 +85,7 @@ class Shipper:
     def start(self) -> None:
         """Begin. Nothing is waited for."""
         self._thread.start()
+        self._counter.start()
 
     def close(self, patience: float) -> None:
         """Ship what the file holds by now, for so many seconds at most, and end; a database that is away is not waited
@@ -90,11 +94,13 @@ class Shipper:
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join(patience)
+            self._counter.join(patience)
+            self._counted()
         if self.backlog:
             why = f" ({self.last_error})" if self.last_error else ""
             log.warning("not everything is shipped yet: %d records wait in %s%s", self.backlog, self._path, why)
 
-    # The thread.
+    # The threads.
 
     def _run(self) -> None:
         while True:
@@ -109,7 +115,7 @@ class Shipper:
                 log.exception("records cannot be shipped")
                 self._failed(f"{type(error).__name__}: {error}")
             longest = min(FIRST_PAUSE * 2 ** min(self._in_a_row, 10), LONGEST_PAUSE)
-            if self._paused(random.uniform(longest / 2, longest)):  # noqa: S311 - so that replicas come back one by one
+            if self._ending.wait(random.uniform(longest / 2, longest)):  # noqa: S311 - so that replicas come one by one
                 return
 
     def _ship(self, outbox: Outbox) -> None:
@@ -124,22 +130,22 @@ class Shipper:
                     self._ending.wait(self._every)
                     ending = self._ending.is_set()
 
-    def _paused(self, seconds: float) -> bool:
-        """Wait so long, keeping the numbers fresh; whether the end has come meanwhile."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if self._ending.wait(min(left, self._every)):
-                return True
-            try:
-                with closing(Outbox(self._path)) as outbox:
-                    self._look(outbox)
-            except ShippingError as error:
-                self.last_error = str(error)
-        return False
+    def _count(self) -> None:
+        """The other thread."""
+        while not self._ending.wait(self._every):
+            self._counted()
+
+    def _counted(self) -> None:
+        try:
+            with closing(Outbox(self._path)) as outbox:
+                self._look(outbox)
+        except ShippingError as error:
+            self.last_error = str(error)
 
     def _look(self, outbox: Outbox) -> None:
-        self.shipped = outbox.shipped
-        self.backlog, self._since = outbox.backlog()
+        with self._looking:
+            self.shipped = outbox.shipped
+            self.backlog, self._since = outbox.backlog()
 
     def _failed(self, error: str) -> None:
         self.failures += 1

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from proxy.labelling.message import Headers, RequestHead
 from proxy.origin import origin
 
-__all__ = ["Credentials", "Outgoing", "broken", "whose", "without_credentials"]
+__all__ = ["Credentials", "Outgoing", "broken", "is_checked", "whose", "without_credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class _Signer(NamedTuple):
     begins: bytes
     whose: str
     scheme: str
+    hosts: tuple[str, ...]
 
 
 # By which a client has shown us who it is, or signed its request.
@@ -58,8 +59,12 @@ _CHECKSUMS = b"x-amz-checksum-"
 # The same in a query: presigned URLs, and tokens.
 _SHOWN_IN_QUERY = _SHOWN | {b"access_token", b"x-amz-expires"}
 
-# How the Authorization of a signed request begins, whose requests are signed so, and our scheme for it.
-_SIGNED = (_Signer(b"AWS4-", "AWS", "sigv4"), _Signer(b"TC3-", "Tencent Cloud", "tc3"))
+# How the Authorization of a signed request begins, whose requests are signed so, our scheme for it, and how the hosts
+# are called that check it.
+_SIGNED = (
+    _Signer(b"AWS4-", "AWS", "sigv4", (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")),
+    _Signer(b"TC3-", "Tencent Cloud", "tc3", (".tencentcloudapi.com",)),
+)
 
 
 def without_credentials(head: RequestHead) -> RequestHead:
@@ -87,6 +92,12 @@ def whose(authorization: bytes) -> bytes:
         return authorization
     named = authorization.find(b"Credential=")
     return authorization if named < 0 else re.split(rb"[/,\s]", authorization[named:], maxsplit=1)[0]
+
+
+def is_checked(authorization: bytes, url: str) -> bool:
+    """Whether an upstream at ``url`` is known to refuse a signature that does not hold. True where there is none."""
+    signer = next((one for one in _SIGNED if authorization.startswith(one.begins)), None)
+    return signer is None or origin(url).host.endswith(signer.hosts)
 
 
 def broken(head: RequestHead, url: str, *, changed: bool) -> str:

@@ -1,8 +1,8 @@
 """Spans and metrics on their way to an OpenTelemetry collector (OTLP over HTTP): the only door to opentelemetry.
 
 The law: no exchange waits for a collector, and none fails with it. What waits for it is bounded, what finds no room is
-dropped and counted; a collector that cannot be reached is told of in the log once, and once more when it is back; and
-the end of the process waits for it ``patience`` seconds at most.
+dropped and counted; a collector that takes no spans, or no metrics, is told of in the log once, and once more when it
+does again; and the end of the process waits for it ``patience`` seconds at most.
 
 Spans are made here when an exchange has ended, from values (see record/span.py): one that is not traced costs nothing
 of it. Metrics are our own numbers (see readings.py), pushed as they stand. Headers, certificates and compression come
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from opentelemetry.context import Context
@@ -43,6 +43,7 @@ _TIMEOUT: Final = 5.0  # seconds for one request to the collector, repetitions i
 _NAME: Final = "countermark"
 _KINDS: Final = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT}
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_UNKNOWN: Any = (None, None)  # the least and the most of a histogram: OTLP can go without, the SDK's type cannot
 
 log = logging.getLogger("countermark")
 
@@ -54,13 +55,15 @@ class Telemetry:
         self, url: str, readings: Callable[[], Sequence[Reading]], *, every: float = EVERY, delay: float = DELAY
     ) -> None:
         """``url`` is the collector's base address; ``readings`` is asked every so many seconds, in a thread."""
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)  # what went wrong is told here, and once
+        sdk = logging.getLogger("opentelemetry")
+        sdk.propagate = False  # what goes wrong is told here, and once
+        sdk.addHandler(_SAID)
         self._readings = readings
         self._every = every
         self._since = time.time_ns()
         self._resource = _resource()
-        self._reach = _Reach(url)
-        self._courier = _Courier(OTLPSpanExporter(f"{url}/v1/traces", timeout=_TIMEOUT), self._reach)
+        self._reach = _Reach(url, "metrics")
+        self._courier = _Courier(OTLPSpanExporter(f"{url}/v1/traces", timeout=_TIMEOUT), _Reach(url, "spans"))
         self._ids = _Given()
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=self._resource, id_generator=self._ids, shutdown_on_exit=False
@@ -115,21 +118,42 @@ class Telemetry:
                 log.exception("the metrics could not be read")
 
 
-class _Reach:
-    """Whether the collector is reached: told where that changes."""
+class _Said(logging.Handler):
+    """What the SDK says goes wrong, in the thread that asks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._thread = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        vars(self._thread).setdefault("first", record.getMessage())
+
+    def first(self) -> str:
+        """The first of it since the last call, empty where there is none."""
+        return str(vars(self._thread).pop("first", ""))
+
+
+_SAID: Final = _Said()
+
+
+class _Reach:
+    """Whether the collector is reached: told where that changes. Spans and metrics have one each, for there are
+    collectors that take only one of them."""
+
+    def __init__(self, url: str, what: str) -> None:
         self._url = url
+        self._what = what
         self._lost = False
 
     def found(self, reached: bool) -> None:
+        why = _SAID.first()
         if reached is not self._lost:
             return
         self._lost = not reached
         if reached:
-            log.info("telemetry: %s takes spans and metrics again", self._url)
+            log.info("telemetry: %s takes %s again", self._url, self._what)
         else:
-            log.warning("telemetry: %s takes no spans or metrics; they are lost until it does", self._url)
+            log.warning("telemetry: %s takes no %s, which are lost until it does: %s", self._url, self._what, why)
 
 
 class _Courier(SpanExporter):
@@ -209,7 +233,6 @@ def _metric(reading: Reading, since: int, now: int) -> points.Metric:
 
 
 def _spread(reading: Reading, spread: Spread, since: int, now: int) -> points.HistogramDataPoint:
-    held = [bound for bound, count in zip((*reading.bounds, reading.bounds[-1]), spread.counts, strict=True) if count]
     return points.HistogramDataPoint(
         dict(zip(reading.labels, spread.labels, strict=True)),
         since,
@@ -218,6 +241,5 @@ def _spread(reading: Reading, spread: Spread, since: int, now: int) -> points.Hi
         spread.sum,
         spread.counts,
         reading.bounds,
-        0.0,
-        held[-1] if held else 0.0,
+        *_UNKNOWN,
     )

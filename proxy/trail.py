@@ -76,7 +76,7 @@ class Trail:
         """How the exchange ends, as its record has it."""
 
     def failed(self, kind: str, outcome: str) -> None:
-        """It fails, with this kind of error."""
+        """It fails, with this kind of error; nothing else is told of why, where it was not settled before."""
 
     def end(self, status: int, begun: int) -> None:
         """It is over. ``status`` is what the client was told, at the moment ``begun``; zeros where it was not."""

@@ -23,7 +23,7 @@ from proxy.label.aigc import Aigc
 from proxy.labelling.errors import LabellingError
 from proxy.labelling.order import Studio
 from proxy.labelling.picture import Picture
-from proxy.record.exchange import Item
+from proxy.record.exchange import Item, item
 from proxy.worker_message import message, receive
 
 # The same modules are found there, wherever they were found here.
@@ -62,8 +62,7 @@ class Worker:
             raise LabellingError(f"{order.unit} {ended}") from None
         if "refused" in said:
             raise LabellingError(said["refused"])
-        plain = said["item"]
-        return data, Item(**{**plain, "placed": tuple(plain["placed"]), "dropped": tuple(plain["dropped"])})
+        return data, item(said["item"])
 
     def close(self) -> None:
         """End the process at once, for good; safe while another thread waits for it, which is told so."""

@@ -2,6 +2,7 @@
 
 with collector() as there: ...            # there.url, there.spans, there.metrics
 with collector(status=503) as there: ...  # one that takes nothing
+with collector(lacks="/v1/metrics") as there: ...  # one that takes spans alone
 """
 
 import threading
@@ -76,6 +77,7 @@ class Collector:
                 self.spans += [told(span) for scope in batch.scope_spans for span in scope.spans]
         elif path.endswith("/v1/metrics"):
             for pushed in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                self.resource = plain(pushed.resource.attributes)
                 self.pushes.append({one.name: one for scope in pushed.scope_metrics for one in scope.metrics})
         else:
             raise AssertionError(path)
@@ -108,15 +110,16 @@ def told(span: trace_pb2.Span) -> Told:
 
 
 @contextmanager
-def collector(status: int = 200, port: int = 0) -> Iterator[Collector]:
+def collector(status: int = 200, port: int = 0, lacks: str = "") -> Iterator[Collector]:
     there = Collector()
 
     class Desk(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            if status == 200:
+            said = 404 if lacks and self.path.endswith(lacks) else status
+            if said == 200:
                 there.take(self.path, body)
-            self.send_response(status)
+            self.send_response(said)
             self.send_header("content-length", "0")
             self.end_headers()
 

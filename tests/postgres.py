@@ -25,7 +25,9 @@ import pytest
 
 __all__ = ["Postgres", "postgres", "postgres_server"]
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
+# Of each version that has a server: the package of the client alone lays a folder there, too.
+SERVERS = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+PROGRAMS = sorted((path.parent for path in SERVERS), key=lambda path: int(path.parts[-2]))
 
 # Nobody's data: what a power cut would do is not what is tried here.
 OPTIONS = ("fsync=off", "synchronous_commit=on", "max_connections=60", "timezone=UTC")

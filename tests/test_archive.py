@@ -204,6 +204,7 @@ def test_what_very_many_entries_have_is_found_by_time(tmp_path: Path) -> None:
             Question(all_of=(common, rare)),
             Question(all_of=(common,), since=BEGUN + DAY, until=BEGUN + 2 * DAY, limit=30),
             Question(all_of=(common,), any_of=(rare,), until=BEGUN + 2 * DAY, limit=30),
+            Question(since=-(10**30), until=10**30, limit=30),  # as years go that no database can count
         ):
             expected = answer(everything, question)
             assert expected

@@ -230,6 +230,12 @@ def test_records_that_a_search_would_miss_are_named(path: Path, expected: str, s
     assert expected in finding.message
 
 
+def test_an_index_is_looked_at_whatever_the_mark_says(path: Path) -> None:
+    spoilt(path, "DELETE FROM terms WHERE seq = 70", "UPDATE ledger SET value = 1000000 WHERE name = 'kept'")
+
+    assert [(Fault.INDEX, 70)] == [(one.fault, one.first) for one in audited(path).findings]
+
+
 def test_what_pruning_may_have_left_in_the_index_is_nothing_wrong(path: Path) -> None:
     spoilt(path, "INSERT INTO terms VALUES (5, -3)")
 
@@ -255,6 +261,16 @@ def test_an_index_that_is_gone_is_told_in_few_words(path: Path) -> None:
         (["the trigger entries_unchanged of the file was changed"],
          ["DROP TRIGGER entries_unchanged",
           "CREATE TRIGGER entries_unchanged BEFORE UPDATE ON entries BEGIN SELECT 1; END"]),
+        (["the mark below which entries may be removed is 1000000, and those from 1 on were not pruned"],
+         ["UPDATE ledger SET value = 1000000 WHERE name = 'kept'"]),
+        (["the mark below which entries may be removed is None, and those from 1 on were not pruned"],
+         ["DELETE FROM ledger WHERE name = 'kept'"]),
+        (["the mark below which entries may be removed is 1, and those from 61 on were not pruned"],
+         ["UPDATE segments SET pruned = 1, begun = 0 WHERE number = 0"]),
+        (["the mark up to which streams are closed is 1000000, and the last entry is 267"],
+         ["UPDATE ledger SET value = 1000000 WHERE name = 'settled'"]),
+        (["no segment is there that grows"],
+         ["UPDATE segments SET pruned = 1, begun = 0", "DELETE FROM segments WHERE number = 4"]),
     ],
 )  # fmt: skip
 def test_who_put_the_guards_aside_is_found(path: Path, expected: list[str], statements: list[str]) -> None:

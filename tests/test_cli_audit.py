@@ -23,7 +23,7 @@ from proxy.record.note import encoded
 from proxy.record.outcome import State
 from tests.shelf import record
 from tests.test_audit_file import asked, latest, spoilt
-from tests.test_pruning import spoilt_begun, spoilt_value
+from tests.test_pruning import aged, spoilt_value
 
 HERE = ("--ledger", "countermark.db")
 DAY = 86_400 * 10**9
@@ -131,6 +131,10 @@ async def test_checkpoints_that_were_exported_are_held_against_it(folder: Path) 
 
     spoilt(folder / "countermark.db", "DELETE FROM entries WHERE seq > 40", "DELETE FROM terms WHERE seq > 40",
            "DELETE FROM segments WHERE number = 2")  # fmt: skip
+    done = run("verify", *HERE)
+    assert (1, True) == (done.exit_code, "guard: no segment is there that grows" in done.stdout)
+    spoilt(folder / "countermark.db", "UPDATE segments SET sealed = 0 WHERE number = 1",
+           "UPDATE ledger SET value = 40 WHERE name = 'settled'")  # fmt: skip
     assert 0 == run("verify", *HERE).exit_code
     done = run("verify", *HERE, "--checkpoint", "kept.txt")
     assert 1 == done.exit_code
@@ -295,7 +299,7 @@ async def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, of a year ago."""
     monkeypatch.chdir(tmp_path)
     await grow(tmp_path, range(40), 365)
-    spoilt_begun(tmp_path / "countermark.db")
+    aged(tmp_path / "countermark.db", Notary(Keys.open(tmp_path / "keys")))
     (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     return tmp_path
 

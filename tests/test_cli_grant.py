@@ -276,3 +276,13 @@ def test_records_that_go_too_early_are_an_error() -> None:
     assert (2, f"config.yaml:7:21: ledger.retention: {why}\n") == (checked.exit_code, checked.stderr)
     configured("ledger: {retention: 184 d}\n")
     assert 0 == CliRunner().invoke(commands, ["check"]).exit_code
+
+
+@pytest.mark.parametrize("expires", ["9999-12-31", "9999999 d"])
+def test_no_grant_outlasts_what_the_file_can_spell(expires: str) -> None:
+    assert given("--tenant", HASH, "--expires", expires).expires in (253_402_214_400, 253_402_300_799)
+
+
+def test_whatever_a_header_holds_can_be_granted_to() -> None:
+    configured("identity: {tenant: x-tenant}\n")
+    assert Keys.open(Path("keys")).hash("tenant", b"\xff") == given("--tenant", "\udcff").tenant

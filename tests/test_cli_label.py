@@ -269,6 +269,8 @@ def test_for_programs_each_line_is_the_item_of_a_record(folder: Path) -> None:
         "size_before": len(before),
         "size_after": len(after),
         "dropped": [],
+        "text": "",
+        "sketch": [],
     }
     assert {"file": "nowhere.png", "result": "not labelled", "why": "there is no such file"} == {
         key: value for key, value in failed.items() if key != "at"

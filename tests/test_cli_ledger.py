@@ -200,6 +200,8 @@ def test_as_a_person_runs_it(folder: Path) -> None:
         ([], "--text lions"),
         ([3, 2], "--since 2026-03-02"),
         ([2, 1], "--until 2026-03-02"),
+        ([3, 2, 1], "--since 0001-01-01 --until 9999-12-31"),
+        ([3], "--text-file - --outcome blocked"),
         ([1], "--until 2026-03-02T00:00:00Z"),
         ([2], "--since 2026-03-02T08:00:00+08:00 --until 2026-03-02"),
         ([2], "--until 2026-03-05 --model painter --outcome labelled"),

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.archive import Archive
 from proxy.desk_reader import Busy, Reader
-from proxy.desk_server import DeskServer
+from proxy.desk_server import MOST_CONNECTIONS, DeskServer
 from proxy.keys import Keys
 from proxy.ledger import Ledger
 from proxy.notary import Notary, check, verified
@@ -169,13 +170,26 @@ async def test_records_are_found(tmp_path: Path) -> None:
         assert Outcome.LABELLED == found[1]["outcome"]
 
 
-UNCLEAR = [
+UNCLEAR: list[tuple[str, dict[str, Any]]] = [
     ("records cannot be asked for by color; they can by id", {"color": "red"}),
     ("limit must be a whole number from 1 to 1000", {"limit": "0"}),
     ("limit must be a whole number", {"limit": "1001"}),
     ("limit must be a whole number", {"limit": "²"}),
     ("since must be a date or a time such as", {"since": "yesterday"}),
-    ("until must be a date or a time such as", {"until": ""}),
+    ("until must be a date or a time such as", {"until": "2026-13-01"}),
+    ("nothing stands behind until", {"until": ""}),
+    ("nothing stands behind model, tenant", {"model": "", "id": "x", "tenant": ""}),
+    ("each of the fields can be asked for once", {"model": ["one", "two"]}),
+]
+
+# (how many of two exchanges of today, asked so)
+SPANS = [
+    (2, {"since": "0001-01-01", "until": "9999-12-31"}),
+    (2, {"since": "1600-01-01T00:00:00+14:00"}),
+    (0, {"since": "2500-01-01"}),
+    (0, {"until": "1600-01-01"}),
+    (2, {"since": "{today}", "until": "{today}"}),  # the whole day, as `countermark ledger find` has it
+    (0, {"since": "{today}", "until": "{today}T00:00:00Z"}),
 ]
 
 NO_TEXT = [
@@ -199,6 +213,16 @@ async def test_a_question_that_cannot_be_understood(tmp_path: Path) -> None:
             answer = await desk.post("/records/search", content=body)
             assert status == answer.status_code
             assert answer.json()["error"]["message"]
+
+
+async def test_records_are_found_by_their_time(tmp_path: Path) -> None:
+    async with with_desk(tmp_path) as (here, desk):
+        await talk(here)
+        await talk(here)
+        today = datetime.fromtimestamp(here.records[0].at / 1e9, UTC).date().isoformat()
+        for expected, span in SPANS:
+            asked = {name: said.format(today=today) for name, said in span.items()}
+            assert expected == len(traces(await desk.get("/records", params=asked))), asked
 
 
 async def test_an_answer_is_found_by_its_text(tmp_path: Path) -> None:
@@ -300,6 +324,14 @@ async def test_metrics(tmp_path: Path) -> None:
         answer = await desk.get("/metrics")
         assert (200, "text/plain; version=0.0.4; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
         assert re.search(r'^countermark_requests_total{.*outcome="labelled".*} 1$', answer.text, re.MULTILINE)
+
+
+async def test_metrics_are_read_beside_the_loop_that_serves(tmp_path: Path) -> None:
+    async with with_desk(tmp_path) as (here, desk):
+        reading: list[int] = []
+        here.service.trails.connections = lambda: len(reading) or reading.append(threading.get_ident()) or 1
+        assert 200 == (await desk.get("/metrics")).status_code
+        assert threading.get_ident() not in reading == reading[:1]
 
 
 @pytest.mark.parametrize(("on_failure", "expected"), [("block", [503, 200, 200]), ("pass", [200, 200, 200])])
@@ -430,6 +462,24 @@ async def test_a_desk_that_fails_hurts_nobody(tmp_path: Path, caplog: pytest.Log
         await talk(here)
 
 
+async def test_who_holds_all_connections_keeps_nobody_out_and_ends_no_answer(tmp_path: Path) -> None:
+    body = b'{"text": "Hello world"}'
+    async with with_desk(tmp_path) as (here, desk):
+        assert here.server.desk is not None
+        address = here.server.desk.address
+        async with connected(address) as client:
+            fields = [(b"authorization", f"Bearer {TOKEN}".encode())]
+            await client.send(request("POST", b"/records/search", body, fields)[: -len(body)])
+            held = [await asyncio.open_connection(*address) for _ in range(2 * MOST_CONNECTIONS)]
+            assert 200 == (await desk.get("/health")).status_code
+            assert MOST_CONNECTIONS == len(here.server.desk.server_state.connections)
+            await client.send(body)
+            assert 200 == (await client.begin()).status
+            for _, writer in held:
+                writer.close()
+        assert 200 == (await desk.get("/health")).status_code
+
+
 async def test_a_desk_that_cannot_listen_ends_alone(caplog: pytest.LogCaptureFixture) -> None:
     async def nobody(scope: object, receive: object, send: object) -> None:
         raise AssertionError
@@ -440,6 +490,19 @@ async def test_a_desk_that_cannot_listen_ends_alone(caplog: pytest.LogCaptureFix
     desk.start()
     await desk.stop()
     assert ["the desk has ended; the proxy goes on"] == caplog.messages
+
+
+async def test_a_question_that_finds_no_thread_leaves_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(**_: Any) -> threading.Thread:
+        raise RuntimeError("can't start new thread")
+
+    Ledger.open(tmp_path / "countermark.db", Notary(Keys.ephemeral(bytes(32)))).close()
+    reader = Reader(tmp_path / "countermark.db")
+    with monkeypatch.context() as patch:
+        patch.setattr("proxy.desk_reader.Thread", none_left)
+        with pytest.raises(Busy):
+            await reader.ask(lambda archive: archive.count())
+    assert 0 == await reader.ask(lambda archive: archive.count())
 
 
 async def test_one_question_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

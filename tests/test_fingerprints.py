@@ -21,7 +21,7 @@ from proxy.ledger import Ledger, LedgerError
 from proxy.notary import Notary
 from proxy.record.exchange import Record
 from proxy.record.likeness import ALIKE
-from proxy.record.outcome import State
+from proxy.record.outcome import Outcome, State
 from tests.chats import CHAT, asks, completion, event, events, told
 from tests.downstream import Answer, ask
 from tests.record.test_likeness import BREAD, ENGLISH, HEADACHE, MIANBAO, OTHER_BREAD, edited
@@ -206,7 +206,7 @@ async def test_an_observed_answer_gets_none() -> None:
         assert [State.WHOLE] == [record.state for record in here.records]
 
 
-async def test_a_stream_that_its_client_left_gets_none() -> None:
+async def test_what_has_come_of_a_stream_that_its_client_left_is_found() -> None:
     async def endless(request: Received, wire: Wire) -> None:
         await wire.head(headers={"content-type": "text/event-stream", "transfer-encoding": "chunked"})
         while not wire.gone.is_set():
@@ -221,9 +221,24 @@ async def test_a_stream_that_its_client_left_gets_none() -> None:
         await here.recorded(1)
         await asyncio.sleep(0.1)
         writer.close()
-        await here.recorded(2)
+        await here.recorded(3)
+        assert [State.OPENED, State.CLOSED, State.FINGERPRINTED] == [record.state for record in here.records]
+        (left,) = found(here, edited(BREAD, 0.1, 1))
+        assert Outcome.CLIENT_LEFT == left.last.outcome
+
+
+async def test_what_has_not_left_gets_none() -> None:
+    """A text that has come, and was kept back because what came with it could not be labelled."""
+
+    async def broken(_: Received, wire: Wire) -> None:
+        await wire.head(headers={"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+        await wire.chunk(events(told(BREAD)[1:2]) + b"data: {broken\n\n")
+        await wire.end()
+
+    async with scripted(broken) as upstream, countermark(upstream.url, own=OWN) as here:
+        answer = await asked(here, stream=True)
         await finished(here)
-        assert [State.OPENED, State.CLOSED] == [record.state for record in here.records]
+        assert (502, [State.OPENED, State.CLOSED]) == (answer.status, [record.state for record in here.records])
 
 
 # By itself.

@@ -214,8 +214,8 @@ async def test_a_granted_socket() -> None:
         # Tenants that are not told apart: by the user alone.
         (True, USERS | {"identity": {"tenant": None, "subject": "x-user"}}, {"tenant": "", "subject": "7"}, NAMED),
         (False, USERS | {"identity": {"tenant": None, "subject": "x-user"}}, {"tenant": "acme", "subject": "7"}, NAMED),
-        # The id of a key that signs is no secret: where we sign ourselves, nobody has checked the signature.
-        (True, {}, {"tenant": "Credential=AKID"}, [(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKID/x, y")]),
+        # The id of a key that signs is no secret: this upstream may be one that checks no signatures.
+        (False, {}, {"tenant": "Credential=AKID"}, [(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKID/x, y")]),
     ],
 )  # fmt: skip
 async def test_for_whom_a_grant_counts(
@@ -225,6 +225,24 @@ async def test_for_whom_a_grant_counts(
         await follow(here, given(here, **of))
         answer = await said(here, headers)
         assert expected is is_granted(answer, here.only())
+
+
+@pytest.mark.parametrize(
+    ("expected", "url"),
+    [
+        (True, "https://bedrock-runtime.us-east-1.amazonaws.com"),
+        (True, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn/"),
+        (False, "https://hunyuan.tencentcloudapi.com"),
+        (False, "https://amazonaws.com.example.org"),
+        (False, "http://127.0.0.1:8000"),
+    ],
+)
+async def test_a_key_that_signs_counts_where_its_signature_is_checked(expected: bool, url: str) -> None:
+    async with granting(url) as here:
+        await follow(here, given(here, tenant="Credential=AKID"))
+        asker = asks_as([(b"authorization", b"AWS4-HMAC-SHA256 Credential=AKID/x, y")])
+        grant = here.service.identity.grant(asker, here.service.settings.upstreams["models"])
+    assert expected is (grant is not None)
 
 
 async def test_a_signature_that_nobody_has_checked_is_nobody_s(monkeypatch: pytest.MonkeyPatch) -> None:

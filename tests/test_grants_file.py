@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.grants import GrantsError, append, read
+from proxy.grants import LARGEST, GrantsError, append, read
 from proxy.record.grant import NOBODY
 from tests.command import ROOT, environment
 from tests.record.test_grant import added, file, revoked
@@ -94,6 +94,15 @@ def test_half_a_line_is_taken_back(tmp_path: Path) -> None:
     )
     assert f"{path}: File too large; nothing was added\n" == said.stdout
     assert before == path.read_bytes()
+
+
+def test_no_line_makes_the_file_longer_than_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "grants.jsonl"
+    append(path, added())
+    os.truncate(path, LARGEST - 10)
+    with pytest.raises(GrantsError, match="no more than 16 MiB are read"):
+        append(path, added("1" * 8))
+    assert LARGEST - 10 == path.stat().st_size
 
 
 def test_who_adds_at_the_same_time_loses_nothing(tmp_path: Path) -> None:

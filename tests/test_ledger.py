@@ -367,9 +367,21 @@ def test_what_is_not_ours_is_left_alone(path: Path, expected: str, made: bool, s
     assert content == path.read_bytes()
 
 
-def test_a_damaged_stream_is_not_passed_over_at_the_start(path: Path) -> None:
-    Ledger.open(path, NOTARY).close()
-    changed(path, "INSERT INTO entries (id, state, at, body) VALUES ('x', 'opened', 1, x'00')")
+async def test_a_stream_that_somebody_else_put_there_is_not_ended_by_us(path: Path) -> None:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
+        await ledger.append(record(0))
+    changed(
+        path, "INSERT INTO entries (id, state, at, body) SELECT 'x', 'opened', at, replace(body, id, 'x') FROM entries"
+    )
+    with closing(Ledger.open(path, NOTARY)) as ledger:
+        assert ["whole", "whole"] == [one.state for one in ledger.recent(9)]
+
+
+async def test_a_damaged_stream_is_not_passed_over_at_the_start(path: Path) -> None:
+    with closing(Ledger.open(path, NOTARY)) as ledger:
+        await ledger.append(record(0, State.OPENED))
+    changed(path, "DROP TRIGGER entries_unchanged")
+    changed(path, "UPDATE entries SET body = x'00'")
     with pytest.raises(LedgerError, match="not a record"):
         Ledger.open(path, NOTARY)
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from proxy.archive import open_archive
+from proxy.audit import verify
 from proxy.keys import Keys
 from proxy.ledger import Ledger, LedgerError
 from proxy.notary import Notary, verified
@@ -20,6 +22,7 @@ from proxy.record.segment import Segment, place
 from proxy.record.terms import terms
 from tests.ledgers import NOTARY
 from tests.running import until
+from tests.test_audit_file import spoilt
 
 
 def record(number: int, state: State = State.WHOLE) -> Record:
@@ -30,6 +33,7 @@ def record(number: int, state: State = State.WHOLE) -> Record:
 class Row(NamedTuple):
     number: int
     first: int
+    begun: int
     size: int
     note: str
     sealed: int
@@ -46,7 +50,8 @@ def asked(path: Path, question: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def segments(path: Path) -> list[Row]:
-    return [Row(*row) for row in asked(path, "SELECT number, first, size, note, sealed FROM segments ORDER BY number")]
+    columns = ", ".join(Row._fields)
+    return [Row(*row) for row in asked(path, f"SELECT {columns} FROM segments ORDER BY number")]  # noqa: S608
 
 
 def signed(path: Path, writer: str) -> list[int]:
@@ -54,7 +59,7 @@ def signed(path: Path, writer: str) -> list[int]:
     found = []
     former = ""
     for row in segments(path):
-        segment = Segment(writer, row.number, row.first, 0, former)
+        segment = Segment(writer, row.number, row.first, row.begun, former)
         if row.note:
             segment.add(
                 asked(
@@ -118,6 +123,18 @@ async def test_a_segment_that_is_old_is_sealed_though_nothing_comes(path: Path) 
         await ledger.append(record(1))
         await until(lambda: [1, 1, 0] == [row.sealed for row in segments(path)])
     assert [1, 1, 0] == signed(path, ledger.writer)
+
+
+async def test_a_segment_that_began_in_the_future_is_sealed_when_something_came(path: Path) -> None:
+    """As after a start with a clock that was wrong."""
+    with open_ledger(path):
+        pass
+    asked(path, "UPDATE segments SET begun = begun + 1000000000 * 86400 * 365")
+    with open_ledger(path) as ledger:
+        await ledger.append(record(0))
+    assert [(1, 2), (0, 0)] == [(row.sealed, row.size) for row in segments(path)]
+    assert abs(segments(path)[1].begun - time.time_ns()) < 10**11
+    assert [1, 0] == signed(path, ledger.writer)
 
 
 async def test_a_ledger_that_is_opened_again_goes_on_where_it_was(path: Path) -> None:
@@ -210,6 +227,80 @@ async def test_a_segment_that_is_not_what_was_signed_is_ended_as_it_is(
         path, "SELECT seq, body FROM entries WHERE seq > 3 ORDER BY seq"
     )
     assert 1 == caplog.text.count("is not what was signed")
+
+
+COPIED = """INSERT INTO entries (seq, id, state, at, salt, body)
+    SELECT 5, 'f', 'whole', at, salt, replace(body, '"status":0', '"status":1') FROM entries WHERE seq = 4"""
+
+
+@pytest.mark.parametrize(
+    ("expected", "signed_for", "first", "changes"),
+    [
+        ((), 4, 1, []),
+        (("added", 5, 5), 4, 6, [COPIED]),
+        (("added", 3, 3), 2, 5, ["UPDATE entries SET body = replace(body, '}', ' }') WHERE seq = 3"]),
+        (("added", 4, 4), 3, 5, ["UPDATE entries SET body = 'text' WHERE seq = 4"]),
+        (("missing", 3, 3), 2, 5, ["DELETE FROM entries WHERE seq = 3"]),
+        (("missing", 3, 3), 2, 6, ["DELETE FROM entries WHERE seq = 3", COPIED]),
+    ],
+)
+async def test_nothing_is_signed_that_somebody_else_put_behind_the_checkpoint(
+    expected: tuple[str, int, int], signed_for: int, first: int, changes: list[str], path: Path
+) -> None:
+    """As after a crash: two entries are signed, two are not yet; then somebody without the secret comes by."""
+    with open_ledger(path) as ledger:
+        for number in range(2):
+            await ledger.append(record(number))
+    (row,) = segments(path)
+    with open_ledger(path) as ledger:
+        for number in range(2, 4):
+            await ledger.append(record(number))
+    spoilt(path, f"UPDATE segments SET size = 3, note = '{row.note}'", *changes)  # noqa: S608
+
+    with open_ledger(path) as ledger:
+        await ledger.append(record(9))
+    assert [signed_for + (not changes)] == signed(path, ledger.writer)[:1]
+    assert first == segments(path)[-1].first
+    with closing(open_archive(path)) as archive:
+        found = verify(archive, NOTARY, [NOTARY.public]).findings
+    assert not changes or expected in [(one.fault, one.first, one.last) for one in found]
+    assert bool(changes) == bool(found)
+
+
+async def test_an_entry_that_somebody_puts_in_while_it_runs_is_not_signed(path: Path) -> None:
+    with open_ledger(path, checkpoint_seconds=0.02) as ledger:
+        for number in range(4):
+            await ledger.append(record(number))
+        spoilt(path, COPIED)
+        with pytest.raises(LedgerError, match="UNIQUE"):
+            await ledger.append(record(5))
+        await ledger.append(record(6))
+    assert [4, 1] == signed(path, ledger.writer)
+
+
+async def test_a_segment_whose_end_was_not_seen_to_be_committed_has_ended(path: Path) -> None:
+    """SQLite may say that a transaction failed, and find it in its log when the file is opened again."""
+    with open_ledger(path, segment_entries=2) as ledger:
+        for number in range(2):
+            await ledger.append(record(number))
+        begun = time.time_ns()
+        note = NOTARY.sign(checkpoint_of(path, ledger.writer).text(), f"countermark/{ledger.writer}/0")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE segments SET size = 3, note = ?, sealed = 1 WHERE number = 0", (note,))
+            other.execute("INSERT INTO segments (number, first, begun) VALUES (1, 3, ?)", (begun,))
+        with pytest.raises(LedgerError):
+            await ledger.append(record(2))
+        await ledger.append(record(3))
+        await ledger.append(record(4))
+    assert [2, 2] == signed(path, ledger.writer)
+
+
+def checkpoint_of(path: Path, writer: str) -> Checkpoint:
+    """What the first segment is now."""
+    row = segments(path)[0]
+    segment = Segment(writer, 0, row.first, row.begun, "")
+    segment.add(asked(path, "SELECT salt, body FROM entries ORDER BY seq"))  # type: ignore[arg-type]
+    return segment.checkpoint()
 
 
 async def test_a_ledger_whose_keys_are_gone_goes_on_under_new_ones(

@@ -118,6 +118,17 @@ async def test_a_month_stays_as_long_as_one_writer_needs_it(tmp_path: Path, post
     sound(url)
 
 
+async def test_a_segment_that_ended_late_stays(tmp_path: Path, postgres: Postgres) -> None:
+    """An audit knows by the beginning of the next one, which is signed, that nothing went too early."""
+    url = postgres.database()
+    await shipped(tmp_path / "countermark.db", url, BATCHES)
+    late = f"UPDATE countermark_segments SET begun = {at(2040, 2, 3)} WHERE number = 2"  # noqa: S608
+    postgres.run(late, url=url)
+
+    assert "which is younger" in prune(url, at(2040, 2, 2)).because
+    assert ["2040-01"] == [one.month for one in prune(url, at(2040, 2, 4)).dropped]
+
+
 async def test_what_is_shipped_after_a_pruning_finds_its_place(tmp_path: Path, postgres: Postgres) -> None:
     url = postgres.database()
     path = tmp_path / "countermark.db"

@@ -2,6 +2,9 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -10,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from proxy.archive import Question, open_archive
+from proxy.audit_guards import guards
 from proxy.ledger import Ledger
-from proxy.pruning import PruningError, prune
+from proxy.notary import Notary
+from proxy.pruning import SLICE, PruningError, prune
 from proxy.record.exchange import Record
 from proxy.record.outcome import State
+from proxy.record.segment import Segment
 from tests.shelf import record
 from tests.test_audit_file import NOTARY, asked, audited, latest, spoilt
 
@@ -43,16 +49,25 @@ async def made(path: Path, numbers: range = range(90)) -> Path:
 async def path(tmp_path: Path) -> Path:
     """Four sealed segments and one that grows, all of them old."""
     path = await made(tmp_path / "countermark.db")
-    # As if it had been kept for as long as its records say.
-    spoilt_begun(path)
+    aged(path)
     return path
 
 
-def spoilt_begun(path: Path) -> None:
+def aged(path: Path, notary: Notary = NOTARY) -> None:
+    """Make it a ledger that has been kept for as long as its records say: who has the secret can."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(
-            "UPDATE segments SET begun = (SELECT at FROM entries WHERE seq = first) WHERE number IN (0, 1, 2, 3, 4)"
-        )
+        ((writer,),) = connection.execute("SELECT value FROM ledger WHERE name = 'writer'")
+        former = ""
+        for number, first, size in connection.execute("SELECT number, first, size FROM segments").fetchall():
+            lines = connection.execute(
+                "SELECT salt, body, at FROM entries WHERE seq BETWEEN ? AND ?", (first, first + size - 2)
+            ).fetchall()
+            segment = Segment(writer, number, first, lines[0][2], former)
+            segment.add((salt, body) for salt, body, _ in lines)
+            former = notary.sign(segment.checkpoint().text(), segment.origin)
+            connection.execute(
+                "UPDATE segments SET begun = ?, note = ? WHERE number = ?", (segment.begun, former, number)
+            )
 
 
 def counted(path: Path) -> tuple[int, int, int]:
@@ -130,8 +145,6 @@ async def test_a_segment_with_a_stream_that_is_still_open_stays(tmp_path: Path) 
         await grow(ledger, range(25))
         await ledger.append(old(25, State.OPENED))
         await grow(ledger, range(26, 70))
-        spoilt_begun(path)
-
         done = prune(path, LATER, ships=False)
         assert [0] == [one.number for one in done.dropped]
         assert "segment 1 has streams that were still open when the last checkpoint was signed" == done.because
@@ -140,20 +153,80 @@ async def test_a_segment_with_a_stream_that_is_still_open_stays(tmp_path: Path) 
     assert [1, 2] == [one.number for one in prune(path, LATER, ships=False).dropped]
 
 
-async def test_an_index_that_was_left_behind_goes_the_next_time(path: Path) -> None:
-    """As after a crash between the two."""
+@pytest.mark.parametrize("change", ["UPDATE ledger SET value = 1000000", "DELETE FROM ledger"])
+async def test_what_somebody_wrote_into_the_mark_removes_nothing(path: Path, change: str) -> None:
+    before = counted(path)
+    spoilt(path, f"{change} WHERE name = 'kept'")
+
+    assert () == prune(path, NOW - 400 * DAY, ships=False).dropped
+
+    assert before == counted(path)
+
+
+@pytest.mark.parametrize("removed", [0, 7, 20])
+async def test_what_a_crash_left_of_a_segment_that_is_gone_goes_the_next_time(path: Path, removed: int) -> None:
     spoilt_value(path, "kept", 21)
-    spoilt_later = "UPDATE segments SET pruned = 1 WHERE number = 0"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DELETE FROM entries WHERE seq < 21")
-        connection.execute(spoilt_later)
-    assert audited(path).findings == ()
+        connection.execute("UPDATE segments SET pruned = 1 WHERE number = 0")
+        connection.execute("DELETE FROM entries WHERE seq <= ?", (removed,))
+    report = audited(path, latest(path))
+    assert (report.findings, report.pruned) == ((), 1)
     assert [] != asked(path, "SELECT 1 FROM terms WHERE seq < 21")
 
-    prune(path, NOW - 400 * DAY, ships=False)
+    assert ((), "segment 1 has records that are younger") == prune(path, NOW - 400 * DAY, ships=False)
 
+    assert [] == asked(path, "SELECT 1 FROM entries WHERE seq < 21")
     assert [] == asked(path, "SELECT 1 FROM terms WHERE seq < 21")
     assert [] != asked(path, "SELECT 1 FROM terms WHERE seq = 21")
+
+
+def test_a_pruning_that_dies_at_any_moment_is_sound_and_the_next_one_ends_it(tmp_path: Path) -> None:
+    path = asyncio.run(made(tmp_path / "countermark.db", range(600)))
+    died = 0
+    for late in range(400):
+        script = "from pathlib import Path; from proxy.pruning import prune; print(1, flush=True); "
+        script += f"prune(Path({str(path)!r}), {LATER}, ships=False)"
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.015 * (late + 1))
+            process.kill()
+            process.wait()
+        died += process.returncode != 0
+        assert audited(path, latest(path)).findings == ()
+        assert [] == guards(path, "w")
+        if process.returncode == 0:
+            break
+    assert died > 1
+    assert (20, 29) == (counted(path)[0], counted(path)[2])
+    assert [] == asked(path, "SELECT 1 FROM terms WHERE seq < (SELECT value FROM ledger WHERE name = 'kept')")
+
+
+async def test_who_appends_does_not_wait_for_a_segment(tmp_path: Path) -> None:
+    """A transaction takes no longer than it should, however large the segment."""
+    path = tmp_path / "countermark.db"
+    with closing(Ledger.open(path, NOTARY, synchronous="normal", segment_entries=6_000)) as ledger:
+        for start in range(0, 12_200, 200):
+            await asyncio.gather(*(ledger.append(record(number)) for number in range(start, start + 200)))
+    held: list[float] = []
+    stop = threading.Event()
+
+    def wait() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
+            while not stop.wait(0.005):
+                begun = time.perf_counter()
+                other.execute("BEGIN IMMEDIATE")
+                held.append(time.perf_counter() - begun)
+                other.execute("COMMIT")
+
+    waiting = asyncio.create_task(asyncio.to_thread(wait))
+    done = await asyncio.to_thread(prune, path, LATER, ships=False)
+    stop.set()
+    await waiting
+
+    assert [6_000, 6_000] == [one.entries for one in done.dropped]
+    assert sorted(held)[len(held) // 2] < SLICE
+    assert max(held) < 20 * SLICE  # this machine has other things to do
 
 
 async def test_a_process_goes_on_appending_while_it_is_pruned(path: Path) -> None:
@@ -175,8 +248,6 @@ async def test_a_process_goes_on_appending_while_it_is_pruned(path: Path) -> Non
 
 async def test_an_audit_that_runs_meanwhile_finds_nothing_wrong(tmp_path: Path) -> None:
     path = await made(tmp_path / "countermark.db", range(300))
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE segments SET begun = 0")
     pruning = asyncio.create_task(asyncio.to_thread(prune, path, LATER, ships=False, told=lambda _: time.sleep(0.01)))
     pruned = set()
     while not pruning.done():

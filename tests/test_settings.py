@@ -519,6 +519,10 @@ PROXY = "upstreams.models.proxy: must be the proxy's address such as http://prox
             top("limits: {idle: -1 s}"),
         ),
         (["1:16: limits.idle: must be more than nothing"], top("limits: {idle: 0 s}")),
+        (
+            ["1:22: ledger.checkpoint: must be a day at most: after a day, what was recorded is signed in any case"],
+            top("ledger: {checkpoint: 200000 d}"),  # which no thread can be told to wait
+        ),
         (["1:17: limits.fetch: is more than there can be"], top(f"limits: {{fetch: {'9' * 400} GiB}}")),
         (
             ["1:16: limits.link: must be one second at least: the time in a link is in whole seconds"],

@@ -4,11 +4,13 @@ import asyncio
 import base64
 import json
 import logging
+import socket
+import sqlite3
 import threading
 import time
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 from PIL import Image
 from websockets.asyncio.server import ServerConnection
 
+from proxy.metrics import SECONDS, Timing
 from proxy.record.outcome import Outcome
 from proxy.record.span import Span
 from proxy.record.trace_context import Context, parse, spell
@@ -115,11 +118,14 @@ async def test_a_trace_goes_from_the_caller_through_both_spans_to_the_upstream(s
     }
 
 
-async def test_without_a_caller_the_exchange_begins_a_trace_of_its_own() -> None:
+@pytest.mark.parametrize(
+    "said", [[b"00-xyz"], [spell(CALLER), spell(CALLER._replace(trace_id="1" * 32))]], ids=["nonsense", "two callers"]
+)
+async def test_without_a_caller_the_exchange_begins_a_trace_of_its_own(said: list[bytes]) -> None:
     with collector() as there:
         async with scripted(answers) as upstream, told(upstream.url, there) as here:
             # What stands in the header cannot be read, so its companion means nothing.
-            fields = [(b"traceparent", b"00-xyz"), (b"tracestate", b"vendor=1")]
+            fields = [*((b"traceparent", one) for one in said), (b"tracestate", b"vendor=1")]
             await ask(here.address, "POST", CHAT, question(), fields)
             record = here.only()
         serving = there.only("server")
@@ -241,6 +247,27 @@ async def test_a_client_that_leaves() -> None:
         )
 
 
+async def test_a_stream_that_is_only_observed_is_one_of_those_under_way() -> None:
+    waits = asyncio.Event()
+
+    async def slow(request: Received, wire: Wire) -> None:
+        await wire.sse_head()
+        await wire.event(chunk({"content": ANSWER}))
+        await wire.wait(waits)
+
+    routes = [{"path": "/**", "upstream": "models", "policies": ["cn-gb45438"], "mode": "observe"}]
+    desk = {"listen": "127.0.0.1:0"}
+    async with scripted(slow) as upstream, countermark(upstream.url, routes=routes, desk=desk) as here:
+        async with connected(here.address) as client:
+            await client.send(request("POST", CHAT, question(stream=True)))
+            await client.begin()
+            await client.piece()
+            await until(lambda: here.service.trails.streaming == 1)
+        waits.set()
+        await until(lambda: here.service.trails.under_way == 0)
+        assert 0 == here.service.trails.streaming
+
+
 async def test_an_unclaimed_path_is_not_told() -> None:
     with collector() as there:
         ok = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]
@@ -302,7 +329,41 @@ async def test_metrics_add_up() -> None:
             4 == there.timed("countermark.duration", route="/**") == there.timed("countermark.first_byte", route="/**")
         )
         assert 4 == there.timed("countermark.upstream", upstream="models")
-        assert "countermark" == there.resource.get("service.name", "countermark")
+        assert "countermark" == there.resource["service.name"]
+
+
+async def test_what_was_held_back_is_no_byte_of_the_clients(tmp_path: Path) -> None:
+    ledger = tmp_path / "countermark.db"
+    with collector() as there:
+        async with scripted(answers) as upstream, told(upstream.url, there, ledger={"path": str(ledger)}) as here:
+            with closing(sqlite3.connect(ledger, isolation_level=None)) as stranger:
+                stranger.execute("CREATE TRIGGER no BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'no'); END")
+                assert 503 == (await ask(here.address, "POST", CHAT, question())).status
+                stranger.execute("DROP TRIGGER no")
+        because = " ".join(there.only("server").attributes["ai_label.because"])
+        assert because
+        assert 1 == there.number("countermark.answers", rules=because, outcome="blocked", reason="Unrecorded")
+        assert 0 < there.number("countermark.transfer", route="/**", to="us")
+        assert 0 == there.number("countermark.transfer", route="/**", to="client")
+
+
+async def test_requests_without_an_answer_of_an_upstreams_are_told_apart() -> None:
+    routes = [
+        {"path": "/kept/**", "upstream": "models", "policies": ["cn-gb45438"], "unclaimed": "refuse"},
+        {"path": "/open/**", "upstream": "models", "policies": ["cn-gb45438"]},
+    ]
+    ok = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]
+    with collector() as there:
+        async with scripted(ok) as upstream, told(upstream.url, there, routes=routes) as here:
+            for expected, path in ((403, b"/kept/x"), (200, b"/open/x"), (404, b"/x")):
+                assert expected == (await ask(here.address, "POST", path, b"{}")).status
+        for route, outcome in (("/kept/**", "refused"), ("/open/**", "unclaimed"), ("", "unrouted")):
+            assert 1 == there.number("countermark.requests", route=route, dialect="", outcome=outcome)
+
+
+def ours(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log says. The SDK's own words go nowhere, and caplog hears them all the same."""
+    return [record.getMessage() for record in caplog.records if record.name == "countermark"]
 
 
 async def test_a_collector_that_is_gone_changes_nothing_and_is_told_of_once(
@@ -312,8 +373,11 @@ async def test_a_collector_that_is_gone_changes_nothing_and_is_told_of_once(
     async with scripted(answers) as upstream, told(upstream.url, there) as here:
         for _ in range(20):
             assert 200 == (await ask(here.address, "POST", CHAT, question())).status
-    assert 1 == [record.name for record in caplog.records if "takes no spans" in record.message].count("countermark")
-    assert {"countermark"} == {record.name for record in caplog.records}
+    metrics, spans = sorted(ours(caplog))
+    assert metrics.startswith(f"telemetry: {there.url} takes no metrics, which are lost until it does: ")
+    assert spans.startswith(f"telemetry: {there.url} takes no spans, which are lost until it does: ")
+    assert "Connection refused" in metrics
+    assert not logging.getLogger("opentelemetry").propagate
 
 
 def test_a_collector_that_comes_back_is_told_of_too(caplog: pytest.LogCaptureFixture, unused_tcp_port: int) -> None:
@@ -326,15 +390,56 @@ def test_a_collector_that_comes_back_is_told_of_too(caplog: pytest.LogCaptureFix
 
     telemetry = Telemetry(f"http://127.0.0.1:{unused_tcp_port}", readings, every=0.05)
     for _ in range(200):
-        if caplog.records:
+        if ours(caplog):
             break
         read.acquire(timeout=0.1)
     with collector(port=unused_tcp_port):
         telemetry.close()
 
-    lost, found = [record.message for record in caplog.records]
-    assert "takes no spans or metrics" in lost
-    assert "takes spans and metrics again" in found
+    lost, found = ours(caplog)
+    assert "takes no metrics" in lost
+    assert "takes metrics again" in found
+
+
+def test_a_collector_that_takes_spans_alone_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "countermark")
+    with collector(lacks="/v1/metrics") as there:
+        telemetry = Telemetry(there.url, list, every=0.02, delay=0.02)
+        for number in range(1, 6):
+            assert telemetry.tell(Span("server", "POST", TRACE, f"{number:016x}", "", False, 1, 2, {}, False))
+            time.sleep(0.05)
+        telemetry.close()
+
+    assert 5 == len(there.spans)
+    (said,) = ours(caplog)
+    assert said.startswith(f"telemetry: {there.url} takes no metrics, which are lost until it does: ")
+    assert "404" in said
+
+
+def test_a_histogram_says_nothing_that_nobody_measured() -> None:
+    timing = Timing("duration", "How long it took", ())
+    for nanoseconds in (3_000_000_000, 60_000_000_000):
+        timing.took((), nanoseconds)
+    with collector() as there:
+        Telemetry(there.url, lambda: [timing.read()]).close()
+    (point,) = there.metrics["countermark.duration"].histogram.data_points
+
+    assert (2, 63.0, [*SECONDS]) == (point.count, point.sum, [*point.explicit_bounds])
+    assert [int(bound in (5.0, None)) for bound in (*SECONDS, None)] == [*point.bucket_counts]
+    assert not point.HasField("min")
+    assert not point.HasField("max")
+
+
+def test_a_collector_that_never_answers_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        telemetry = Telemetry(f"http://127.0.0.1:{silent.getsockname()[1]}", list, every=0.01, delay=0.01)
+        span = Span("server", "POST", TRACE, SPAN, "", False, 1, 2, {}, False)
+        began = time.monotonic()
+        for _ in range(100):
+            telemetry.tell(span)
+        time.sleep(0.1)  # both threads are at it
+        telemetry.close(patience=0.2)
+        assert time.monotonic() - began < 1
 
 
 def test_spans_that_find_no_room_are_dropped_and_said_to_be(unused_tcp_port: int) -> None:

@@ -99,6 +99,15 @@ def test_what_a_record_says_of_the_end_counts_more_than_what_befell_later() -> N
     assert [("", "", "labelled"), ("", "", "client_left")] == series(trails.counts.requests.read())
 
 
+def test_a_failure_that_no_record_tells_of_is_counted_by_its_kind() -> None:
+    trails = follow()
+    trail = trails.begin("POST", b"", b"p")
+    trail.failed("Unrecorded", "blocked")
+    trail.end(503, 0)
+
+    assert [("", "blocked", "Unrecorded")] == series(trails.counts.answers.read())
+
+
 @pytest.mark.parametrize("room", [True, False])
 def test_a_span_that_finds_no_room_is_counted(room: bool) -> None:
     told: list[Span] = []

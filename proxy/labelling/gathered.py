@@ -10,6 +10,8 @@ from proxy.record.likeness import LONGEST
 
 MOST: Final = 16  # texts of an answer
 
+_PIECES: Final = 256  # that lie apart: short ones take ten times the room of what they say, and more
+
 
 class Said(NamedTuple):
     """A text of an answer: the id and the place of its item, and what people see of it. ``is_known``: the item has its
@@ -48,6 +50,8 @@ class Gathered:
         if self._size <= LONGEST:
             self._pieces.append(text[: LONGEST + 1 - self._size])
             self._size += len(self._pieces[-1])
+            if len(self._pieces) > _PIECES:
+                self._pieces = [self.text]
 
     def _forget(self) -> None:
         self._pieces.clear()

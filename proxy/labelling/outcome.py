@@ -136,7 +136,7 @@ class Done:
         if not self.mark.terms.granted:
             return False
         parts = (*self.parts, *self.live())
-        return not parts or any(part.skipped == GRANTED for part in parts)
+        return not (parts or self.error) or any(part.skipped == GRANTED for part in parts)
 
     @property
     def because(self) -> tuple[str, ...]:

@@ -96,7 +96,14 @@ class Inspection:
                 self._miss(self.end, seq - 1, "missing: the numbers before and after are there")
             self.end = seq + 1
             if self._last is not None and seq > self._last:
-                self._tell(Fault.ADDED, "behind the end of the segment, which its last checkpoint says", seq, seq, id)
+                what = "behind the end of the segment, which its last checkpoint says"
+                if (
+                    holds is not None
+                    and type(body) is bytes
+                    and holds(prefix + (seq - first + 1).to_bytes(8), body, salt)
+                ):
+                    what += "; it was written there, and nothing was signed for it"
+                self._tell(Fault.ADDED, what, seq, seq, id)
                 continue
             if type(salt) is not bytes or type(body) is not bytes:
                 self._tell(Fault.UNREADABLE, "no bytes, and every record is", seq, seq, _named(id))

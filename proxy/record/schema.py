@@ -21,6 +21,7 @@ __all__ = [
     "CONNECTION",
     "COUNT",
     "FIND",
+    "LAST",
     "LEAVES",
     "MIGRATED",
     "MIGRATIONS",
@@ -63,7 +64,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE terms (term INTEGER, seq INTEGER, PRIMARY KEY (term, seq)) WITHOUT ROWID",
         "ALTER TABLE entries ADD COLUMN salt BLOB NOT NULL DEFAULT x''",
         "UPDATE entries SET salt = salted((SELECT value FROM ledger WHERE name = 'writer'), 0, seq, body)",
-        "INSERT INTO terms (term, seq) SELECT term.value, seq FROM entries, json_each(termed(body)) AS term",
+        # In their order: put in as they come, a million of them would be looked for all over the index.
+        """INSERT INTO terms (term, seq)
+            SELECT term.value, seq FROM entries, json_each(termed(body)) AS term ORDER BY 1, 2""",
         "CREATE INDEX entries_by_at ON entries (at)",
         """CREATE VIEW incoming (seq, id, state, at, salt, body, terms) AS
             SELECT seq, id, state, at, salt, body, '[]' FROM entries""",
@@ -115,7 +118,10 @@ SET: Final = "UPDATE ledger SET value = ? WHERE name = ?"
 
 SEGMENTS: Final = "SELECT number, first, begun, size, note FROM segments ORDER BY number DESC LIMIT 2"
 """The segment that grows, and the one before it."""
-LEAVES: Final = "SELECT salt, body, id, state FROM entries WHERE seq >= ? ORDER BY seq"
+LEAVES: Final = """
+    SELECT seq, CAST(salt AS BLOB), CAST(body AS BLOB), id, state FROM entries WHERE seq >= ? ORDER BY seq"""
+"""SQLite keeps anything in any column, and somebody may have been at it."""
+LAST: Final = "SELECT ifnull(max(seq), 0) FROM entries"
 NOTED: Final = "UPDATE segments SET size = ?, note = ? WHERE number = ?"
 SEALED: Final = "UPDATE segments SET sealed = 1 WHERE number = ?"
 OPENED: Final = "INSERT INTO segments (number, first, begun) VALUES (?, ?, ?)"

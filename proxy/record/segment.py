@@ -1,8 +1,8 @@
 """One tree of a ledger: a segment, a day of one writer's entries or so many of them.
 
 The law: leaf 0 is the note that ended the segment before (nothing, for the first one), so that no segment can go
-missing between two others; leaf 1 and the following are the entries, a salt and the record's bytes each, in the order
-in which they were appended.
+missing between two others, and when this one began, so that nobody can make those before it older than they are; leaf 1
+and the following are the entries, a salt and the record's bytes each, in the order in which they were appended.
 
 The salt hides what a leaf says from whoever sees its hash alone, as neighbours do in a proof. It is made with a secret
 from the entry's place and bytes, so that it names the entry that was changed to whoever has the secret.
@@ -13,12 +13,18 @@ from collections.abc import Iterable
 from proxy.record.checkpoint import Checkpoint, origin
 from proxy.record.merkle import Frontier, leaf
 
-__all__ = ["Segment", "place"]
+__all__ = ["Segment", "beginning", "place"]
 
 
 def place(writer: str, number: int, index: int) -> bytes:
     """Where an entry stands, in 32 bytes: its writer (32 hex digits), the segment's number, the leaf's index."""
     return bytes.fromhex(writer) + number.to_bytes(8, "big") + index.to_bytes(8, "big")
+
+
+def beginning(former: str, begun: int) -> bytes:
+    """What leaf 0 holds: the note that ended the segment before, and a line that says when this one began, in Unix
+    nanoseconds."""
+    return f"{former}{begun}\n".encode()
 
 
 class Segment:
@@ -33,7 +39,7 @@ class Segment:
         self.first = first
         self.begun = begun
         self._frontier = Frontier()
-        self._frontier.add(leaf(former.encode()))
+        self._frontier.add(leaf(beginning(former, begun)))
 
     @property
     def size(self) -> int:

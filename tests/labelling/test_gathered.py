@@ -1,6 +1,7 @@
 """Where policy asks for it, what people see of texts is gathered, as far as it counts; no byte leaves otherwise."""
 
 import json
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -218,3 +219,17 @@ def test_a_part_that_was_closed_is_not_taken_for_the_whole() -> None:
     assert "Hello world" == one.text
     one.say("Hello, world")
     assert "Hello, world" == one.text
+
+
+@pytest.mark.parametrize("piece", ["的时", "a ", ""])
+def test_a_stream_of_many_pieces_is_held_in_little_more_than_its_text(piece: str) -> None:
+    gathered, said = Gathered(), "".join
+    tracemalloc.start()
+    try:
+        for _ in range(40_000):
+            gathered.feed(said(list(piece)), 0, inside=False)  # each is an object of its own, as parsed ones are
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 4 * LONGEST
+    assert (piece * 40_000)[: LONGEST + 1] == gathered.text

@@ -13,15 +13,16 @@ def test_a_place_is_32_bytes_that_name_it() -> None:
     assert bytes.fromhex(WRITER) + b"\0" * 7 + b"\x05" + b"\0" * 6 + b"\x01\x02" == place(WRITER, 5, 258)
 
 
-def test_leaf_0_is_the_note_that_ended_the_segment_before() -> None:
-    expected = sha256(b"\0" + b"the note\n").digest()
-    assert Checkpoint(f"countermark/{WRITER}/3", 1, expected) == Segment(WRITER, 3, 9, 0, "the note\n").checkpoint()
+def test_leaf_0_is_the_note_that_ended_the_segment_before_and_when_this_one_began() -> None:
+    expected = sha256(b"\0" + b"the note\n1700000000000000000\n").digest()
+    segment = Segment(WRITER, 3, 9, 1_700_000_000_000_000_000, "the note\n")
+    assert Checkpoint(f"countermark/{WRITER}/3", 1, expected) == segment.checkpoint()
 
 
 def test_the_leaves_behind_it_are_the_entries() -> None:
     segment = Segment(WRITER, 0, 1, 0, "")
     segment.add([(b"salt", b"body")])
-    leaves = sha256(b"\0").digest(), sha256(b"\0saltbody").digest()
+    leaves = sha256(b"\0" + b"0\n").digest(), sha256(b"\0saltbody").digest()
     assert Checkpoint(f"countermark/{WRITER}/0", 2, sha256(b"\1" + leaves[0] + leaves[1]).digest()) == (
         segment.checkpoint()
     )
