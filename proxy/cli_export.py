@@ -4,9 +4,10 @@ The law: an export is in the order of the ledger, takes the same memory however 
 file, that is whole or not there. A line of JSON holds the record's own bytes, so that it can be checked as the ledger
 can. Status 0: written; 1: the records cannot be read, or the file not written; 2: it was asked wrongly.
 
-A line is ``{"writer":...,"seq":...,"segment":...,"salt":"<hex>","record":<bytes>}``: what stands between ``"record":``
-and the last brace is what ``encode`` made, byte for byte, and the leaf of its segment's tree is salt and bytes. Bytes
-that are no JSON any more are in ``"damaged"`` instead, as hex digits.
+A line is ``{"writer":...,"seq":...,"segment":...,"begun":...,"salt":"<hex>","record":<bytes>}``: what stands between
+``"record":`` and the last brace is what ``encode`` made, byte for byte, and the leaf of its segment's tree is salt and
+bytes; ``begun`` is when that segment began, in Unix nanoseconds (see record/segment.py). Bytes that are no JSON any
+more are in ``"damaged"`` instead, as hex digits.
 
 CSV is as in RFC 4180, with names in the first line and a line for each item; an entry without items has one too.
 """
@@ -26,7 +27,7 @@ import orjson
 import typer
 
 from proxy import files
-from proxy.archive import Archive, ArchiveError, Entry
+from proxy.archive import Archive, ArchiveError, Entry, SegmentRow
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_options import ConfigOption
 from proxy.cli_place import DatabaseOption, KeysOption, LedgerOption, place
@@ -67,7 +68,7 @@ class Row(NamedTuple):
     """An entry, and the segment that it belongs to; None where none says so."""
 
     entry: Entry
-    segment: int | None
+    segment: SegmentRow | None
 
 
 def export(
@@ -126,14 +127,17 @@ def _rows(archive: Archive, since: int | None, until: int | None, told: Callable
             for entry in some:
                 if (since is None or entry.at >= since) and (until is None or entry.at < until):
                     place = bisect_right(firsts, entry.seq) - 1
-                    yield Row(entry, segments[place].number if place >= 0 else None)
+                    yield Row(entry, segments[place] if place >= 0 else None)
             told(len(some))
 
 
 def _json_lines(rows: Iterator[Row], file: BinaryIO) -> int:
     count = 0
     for entry, segment in rows:
-        place = orjson.dumps({"writer": entry.writer, "seq": entry.seq, "segment": segment, "salt": entry.salt.hex()})
+        number, begun = (None, None) if segment is None else (segment.number, segment.begun)
+        place = orjson.dumps(
+            {"writer": entry.writer, "seq": entry.seq, "segment": number, "begun": begun, "salt": entry.salt.hex()}
+        )
         file.write(b"%b,%b}\n" % (place[:-1], _member(entry.body)))
         count += 1
     return count
@@ -166,7 +170,7 @@ def _csv(rows: Iterator[Row], file: BinaryIO) -> int:
 
 def _cells(row: Row) -> Iterator[Sequence[object]]:
     entry = row.entry
-    place = (entry.writer, entry.seq, "" if row.segment is None else row.segment, entry.salt.hex())
+    place = (entry.writer, entry.seq, "" if row.segment is None else row.segment.number, entry.salt.hex())
     try:
         record = decode(entry.body)
     except RecordError:
