@@ -81,8 +81,10 @@ class Tail:
         for seq, (salt, one) in enumerate(zip(salts, rows, strict=True), segment.next):
             values += (seq, one.id, one.state, one.at, salt, one.body, one.terms.decode())
         connection.execute(insertion(len(rows)), values)
-        for salt, one in zip(salts, rows, strict=True):
-            self._take_in(salt, one.body, one.id, one.state)
+        for seq, one in enumerate(rows, segment.next):
+            if one.state != State.WHOLE:
+                self._follow_stream(seq, one.id, one.state)
+        segment.add([(salt, one.body) for salt, one in zip(salts, rows, strict=True)])
 
     def catch_up(self, connection: sqlite3.Connection) -> None:
         """Take in what lies in the file and was not seen to be committed."""

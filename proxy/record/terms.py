@@ -38,7 +38,7 @@ def terms(record: Record) -> tuple[int, ...]:
     outcome counts where it is something to look at: of the others there are too many to be led to."""
     if record.state is State.OPENED:
         return ()
-    found = list(_said(record.model, record.tenant, record.subject, record.grant))
+    found = [*_said(record.model, record.tenant, record.subject, record.grant)]
     if record.state is not State.FINGERPRINTED:
         found.append(term("trace", record.trace_id))
         if record.outcome not in DELIVERED_AS_DECIDED:
@@ -49,8 +49,9 @@ def terms(record: Record) -> tuple[int, ...]:
         if item.text:
             found.append(term("text", item.text))
         found.append(term("item", item.produce_id))
-        found += [term("sketch", one) for one in item.sketch]
-    return tuple(dict.fromkeys(found))
+        if item.sketch:
+            found += [term("sketch", one) for one in item.sketch]
+    return (*dict.fromkeys(found),)
 
 
 @lru_cache(maxsize=1024)  # many records say the same
