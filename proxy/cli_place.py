@@ -19,7 +19,7 @@ from proxy.settings import Settings, SettingsError, load
 from proxy.settings_records import LedgerFile
 from proxy.settings_secrets import read_place, read_secret
 
-__all__ = ["USUAL", "DatabaseOption", "KeysOption", "LedgerOption", "Place", "place"]
+__all__ = ["USUAL", "DatabaseOption", "KeysOption", "LedgerOption", "Place", "database_url", "place"]
 
 USUAL: Final = Path("config.yaml")
 
@@ -116,14 +116,19 @@ def _url(database: str, settings: Settings | None) -> str:
         if settings is None or settings.ledger is None or settings.ledger.ship_to is None:
             end(MISUSED, "--database ship_to: the configuration names no database (ledger: ship_to)")
         return settings.ledger.ship_to
-    url = database
-    if database.startswith(("env:", "file:")):
+    return database_url("--database", database)
+
+
+def database_url(option: str, value: str) -> str:
+    """The URL that an option names: one of PostgreSQL, or where that is read from. Ends the program otherwise."""
+    url = value
+    if value.startswith(("env:", "file:")):
         try:
-            url = read_secret(read_place(database), Path(), os.environ)
+            url = read_secret(read_place(value), Path(), os.environ)
         except ValueError as error:
-            end(MISUSED, f"--database {error}")
+            end(MISUSED, f"{option} {error}")
     if not is_database(url):
-        end(MISUSED, "--database must be postgresql://HOST/DATABASE, or env:NAME or file:PATH where that is read from")
+        end(MISUSED, f"{option} must be postgresql://HOST/DATABASE, or env:NAME or file:PATH where that is read from")
     return url
 
 

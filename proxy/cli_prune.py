@@ -4,13 +4,13 @@ The law: nothing goes that is younger than the configuration keeps it, and nothi
 Status 0: done, or there is nothing to do; 1: it cannot be done; 2: it was asked wrongly.
 """
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from proxy.cli_consent import agreed
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_options import ConfigOption
 from proxy.cli_place import DatabaseOption, KeysOption, LedgerOption, Place, place
@@ -53,20 +53,10 @@ def prune_records(
             prune_months(at.name, at.database, until, dry_run=dry_run, yes=yes)
             return
         planned = prune(at.path, until, ships=ships, dry=True)
-        for segment in planned.dropped:
-            say([_told(segment)])
-        if not planned.dropped:
-            say([f"{at.name}: nothing to remove: {planned.because}"])
-            return
         total = sum(segment.entries for segment in planned.dropped)
-        what = f"{total:,} entries in {len(planned.dropped):,} segment{'s' if len(planned.dropped) > 1 else ''}"
-        if dry_run:
-            say([f"{at.name}: {what} would be removed; then {planned.because}"])
+        told = [_told(segment) for segment in planned.dropped]
+        if not agreed(at.name, "segment", told, total, planned.because, dry_run=dry_run, yes=yes):
             return
-        if not yes:
-            if not sys.stdin.isatty():
-                end(MISUSED, f"{at.name}: {what} would be removed for good: say --yes")
-            typer.confirm(f"{at.name}: remove {what} for good?", abort=True, err=True)
         with counting("Removing", total) as progress:
             done = prune(at.path, until, ships=ships, told=lambda segment: progress(segment.entries))
     except PruningError as error:

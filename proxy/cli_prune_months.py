@@ -3,12 +3,10 @@
 The law is that of cli_prune.py: what is too young was refused there, and nothing goes before somebody has said yes.
 """
 
-import sys
 from typing import TYPE_CHECKING
 
-import typer
-
-from proxy.cli_endings import FAILED, MISUSED, end, say
+from proxy.cli_consent import agreed
+from proxy.cli_endings import FAILED, end, say
 
 if TYPE_CHECKING:
     from proxy.postgres_pruning import Dropped
@@ -25,20 +23,10 @@ def prune_months(name: str, url: str, before: int, *, dry_run: bool, yes: bool) 
 
     try:
         planned = prune(url, before, dry=True)
-        for month in planned.dropped:
-            say([_told(month)])
-        if not planned.dropped:
-            say([f"{name}: nothing to remove: {planned.because}"])
-            return
         total = sum(month.entries for month in planned.dropped)
-        what = f"{total:,} entries in {len(planned.dropped):,} month{'s' if len(planned.dropped) > 1 else ''}"
-        if dry_run:
-            say([f"{name}: {what} would be removed; then {planned.because}"])
+        told = [_told(month) for month in planned.dropped]
+        if not agreed(name, "month", told, total, planned.because, dry_run=dry_run, yes=yes):
             return
-        if not yes:
-            if not sys.stdin.isatty():
-                end(MISUSED, f"{name}: {what} would be removed for good: say --yes")
-            typer.confirm(f"{name}: remove {what} for good?", abort=True, err=True)
         done = prune(url, before)
     except PostgresError as error:
         end(FAILED, f"the records cannot be pruned: {error}")

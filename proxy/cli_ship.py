@@ -12,10 +12,9 @@ from typing import Annotated, Final
 
 import typer
 
-from proxy.archive import is_database
 from proxy.cli_endings import FAILED, MISUSED, end, say
 from proxy.cli_options import ConfigOption
-from proxy.cli_place import KeysOption, LedgerOption, place
+from proxy.cli_place import KeysOption, LedgerOption, database_url, place
 from proxy.cli_progress import counting
 from proxy.keys import Keys
 from proxy.ledger import Ledger, LedgerError
@@ -23,7 +22,6 @@ from proxy.ledger_database import hold
 from proxy.notary import Notary
 from proxy.outbox import Backlog, Outbox
 from proxy.settings import SettingsError, load
-from proxy.settings_secrets import read_place, read_secret
 from proxy.shipper import ShippingError, shipping
 
 __all__ = ["ship_records"]
@@ -50,7 +48,7 @@ def ship_records(
     keys: KeysOption = None,
 ) -> None:
     """Ship what is left in the ledger of a process that is gone; one that serves ships by itself."""
-    url = _configured(config) if to is None else _said(to)
+    url = _configured(config) if to is None else database_url("--to", to)
     at = place(config, ledger, None, keys)
     at.archive.close()
     assert at.path is not None
@@ -104,15 +102,3 @@ def _configured(config: Path | None) -> str:
     if settings.ledger is None or settings.ledger.ship_to is None:
         end(MISUSED, _NOWHERE)
     return settings.ledger.ship_to
-
-
-def _said(to: str) -> str:
-    url = to
-    if to.startswith(("env:", "file:")):
-        try:
-            url = read_secret(read_place(to), Path(), os.environ)
-        except ValueError as error:
-            end(MISUSED, f"--to {error}")
-    if not is_database(url):
-        end(MISUSED, "--to must be postgresql://HOST/DATABASE, or env:NAME or file:PATH where that is read from")
-    return url
